@@ -1,0 +1,105 @@
+/** Imports point one way (docs/decisions/0001): transports -> services -> db, queues, broker port, risk -> domain -> lib. */
+const only = (name, from, to, comment) => ({
+  name,
+  severity: 'error',
+  comment,
+  from: { path: from },
+  to: { path: '^(src|workers)/', pathNot: to },
+});
+const home = (pkg, homes) => ({
+  name: `${pkg}-has-one-home`,
+  severity: 'error',
+  from: { pathNot: homes },
+  to: { path: `^node_modules/(@types/)?${pkg}(/|$)` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^src/' }, to: {} },
+    only('lib-imports-nothing', '^src/lib/', '^src/lib/', 'lib imports nothing of ours'),
+    only('domain-is-pure', '^src/domain/', '^src/(domain|lib)/', 'domain: pure'),
+    only('risk-is-pure', '^src/risk/', '^src/(risk|domain|lib)/', 'risk: pure'),
+    only(
+      'reconciliation-is-pure',
+      '^src/reconciliation/',
+      '^src/(reconciliation|domain|lib|broker/port)',
+      'pure',
+    ),
+    only('time-stands-alone', '^src/time/', '^src/time/', 'time imports nothing of ours'),
+    only(
+      'broker-knows-no-oms',
+      '^src/broker/',
+      '^src/(broker|domain|lib)/',
+      'the adapter knows the domain only',
+    ),
+    only(
+      'channels-know-no-oms',
+      '^src/alert-channels/',
+      '^src/(alert-channels|domain|lib)/',
+      'a channel tells what it is given',
+    ),
+    only('db-knows-no-services', '^src/db/', '^src/(db|domain|lib)/', 'db: domain and lib'),
+    only('queues-carry-ids', '^src/queues/', '^src/(queues|domain|lib|time)/', 'queues: ids only'),
+    only('market-data', '^src/market-data/', '^src/(market-data|db|broker/port|risk|domain|lib|time)', ''),
+    only(
+      'services-know-no-transport',
+      '^src/services/',
+      '^src/(services|market-data|db|queues|broker/port|broker/errors|alert-channels/port|risk|reconciliation|domain|lib|time)',
+      'services know no transport',
+    ),
+    only(
+      'exchange-knows-no-oms',
+      '^src/paper-exchange/',
+      '^src/(paper-exchange|lib|domain/money)',
+      'any Kite client',
+    ),
+    only('client-is-public', '^src/client/', '^src/(client|domain/money|lib)', 'what a strategy imports'),
+    only(
+      'api-calls-services',
+      '^src/api/',
+      '^src/(api|services|db/stores|db/errors|db/client|domain|risk|lib|time|config|logging|client)',
+      '',
+    ),
+    only(
+      'telegram-calls-services',
+      '^src/telegram/',
+      '^src/(telegram|services|alert-channels/port|db/stores|db/client|domain|risk|lib|time)',
+      'a transport like the API',
+    ),
+    {
+      name: 'nobody-imports-transports',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(api|cli|runtime|telegram)/' },
+      to: { path: '^src/(api|cli|runtime|telegram)/' },
+    },
+    {
+      name: 'workers-start-runtime',
+      severity: 'error',
+      from: { path: '^workers/' },
+      to: { path: '^src/', pathNot: '^src/runtime/' },
+    },
+    { name: 'nobody-imports-workers', severity: 'error', from: { path: '^src/' }, to: { path: '^workers/' } },
+    home('drizzle-orm', '^src/db/'),
+    home('pg', '^(src/db|src/queues|src/runtime/private-postgres)'),
+    home('pg-copy-streams', '^src/db/'),
+    home('bullmq', '^src/queues/'),
+    home('ioredis', '^src/queues/'),
+    home('kiteconnect', '^src/broker/kite/'),
+    home('hono', '^src/(api|paper-exchange)/'),
+    home('@hono', '^src/(api|paper-exchange)/'),
+    home('telegraf', '^src/telegram/'),
+    home('commander', '^src/cli/'),
+    home('pino', '^src/logging/'),
+    home('decimal.js', '^src/domain/'),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,108 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { secureHeaders } from 'hono/secure-headers';
+import { countTodaysOrders } from '../services/read-order-counts.ts';
+import { readUnprotectedSeconds } from '../services/read-unprotected.ts';
+import { readOrderStatuses } from '../services/read-orders.ts';
+import type { Context } from '../services/context.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
+import { createAccountOf } from './access.ts';
+import { createAuthenticator } from './authenticate.ts';
+import { ENDPOINTS } from './endpoints.ts';
+import { type ChatWebhook, mountChatWebhook } from './chat-webhook.ts';
+import { keepDocsPolicy, mountDocs } from './docs-page.ts';
+import type { EventFeed } from './event-feed.ts';
+import { type Probe, mountHealth } from './health.ts';
+import { type QueueCountsReader, createMetrics } from './metrics.ts';
+import { mountEndpoints, refuseOtherMethods } from './mount.ts';
+import { describeEndpoints, openApiDocument } from './openapi.ts';
+import { createOrderWaiter } from './order-waiter.ts';
+import { hasRole } from './principal.ts';
+import { ApiProblem, problemResponse } from './problem.ts';
+import { responseOfError } from './problem-of-error.ts';
+import { createRateLimiter } from './rate-limit.ts';
+
+export interface ApiOptions {
+  readonly context: Context;
+  /** Authenticates as admin; other tokens are rows. */
+  readonly adminToken: string;
+  /** Requests a minute per token; 0: no limit. */
+  readonly rateLimitPerMinute: number;
+  /** Of this build. */
+  readonly version: string;
+  /** What /readyz asks; see databaseProbes for those of the database. */
+  readonly probes: readonly Probe[];
+  /** Closed by whoever made it, before the server. */
+  readonly events: EventFeed;
+  readonly queueCounts?: QueueCountsReader;
+  /** Left out: there is no such address. */
+  readonly chatWebhook?: ChatWebhook;
+  /** PUT /v1/prices is refused unless users bring their own prices: BROKER=paper or PRICE_SOURCE=push. */
+  readonly allowPricePush: boolean;
+  /** False: /metrics needs a viewer's token. Default true, for a server that listens on loopback. */
+  readonly openMetrics?: boolean;
+  readonly clock?: Clock;
+}
+
+/** Answers hold money and positions: no cache may keep them, no page may frame them. */
+const HEADERS = secureHeaders({
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  strictTransportSecurity: 'max-age=31536000; includeSubDomains',
+  xFrameOptions: 'DENY',
+});
+
+/** The HTTP API of api.md as a Hono app; `startApi` serves it. */
+export function createApi(options: ApiOptions): OpenAPIHono {
+  const { context, clock = systemClock } = options;
+  const { db, log } = context;
+  const app = new OpenAPIHono();
+  const authenticate = createAuthenticator({ adminToken: options.adminToken, db, clock, log });
+  const metrics = createMetrics(app, {
+    clock,
+    log,
+    countOrders: () => countTodaysOrders(db, clock.now()),
+    unprotected: () => readUnprotectedSeconds(db),
+    queueCounts: options.queueCounts,
+  });
+  keepDocsPolicy(app);
+  app.use(HEADERS);
+  app.use(async (c, next) => {
+    await next();
+    c.header('cache-control', 'no-store');
+  });
+
+  mountHealth(app, options.probes, options.version);
+  app.get('/metrics', async (c) => {
+    if (
+      options.openMetrics === false &&
+      !hasRole(await authenticate(c.req.header('authorization')), 'viewer')
+    ) {
+      throw new ApiProblem('FORBIDDEN');
+    }
+    return c.body(await metrics.scrape(), 200, { 'content-type': metrics.contentType });
+  });
+  refuseOtherMethods(app, '/metrics', ['GET']);
+
+  const ports = {
+    context,
+    clock,
+    accountOf: createAccountOf(db, clock),
+    waitForOrder: createOrderWaiter((orders) => readOrderStatuses(db, orders), clock),
+    events: options.events,
+    allowPricePush: options.allowPricePush,
+  };
+  mountEndpoints(app, ENDPOINTS, {
+    ports,
+    authenticate,
+    limitRate: createRateLimiter(options.rateLimitPerMinute, clock),
+  });
+  if (options.chatWebhook !== undefined) mountChatWebhook(app, options.chatWebhook);
+  describeEndpoints(app.openAPIRegistry, ENDPOINTS);
+  const document = openApiDocument(app, options.version);
+  app.get('/openapi.json', (c) => c.json(document));
+  refuseOtherMethods(app, '/openapi.json', ['GET']);
+  mountDocs(app);
+
+  app.notFound(() => problemResponse('NOT_FOUND'));
+  app.onError((error, c) => responseOfError(error, log, { method: c.req.method, path: c.req.path }));
+  return app;
+}

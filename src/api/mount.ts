@@ -1,0 +1,121 @@
+import { IncomingMessage } from 'node:http';
+import { type OpenAPIHono, type z } from '@hono/zod-openapi';
+import type { Context as HonoContext } from 'hono';
+import type { Authenticator } from './authenticate.ts';
+import type { Call, Endpoint, Ports } from './endpoint.ts';
+import { fieldProblems } from './field-problems.ts';
+import { type Principal, hasRole } from './principal.ts';
+import { ApiProblem, problemResponse } from './problem.ts';
+import { parseQuery } from './query.ts';
+import type { RateLimiter } from './rate-limit.ts';
+import { hasNoBody, readJsonBody } from './request-body.ts';
+
+export interface MountOptions {
+  readonly ports: Ports;
+  readonly authenticate: Authenticator;
+  readonly limitRate: RateLimiter;
+}
+
+/** Serves each endpoint, and answers every other method of its path with 405. */
+export function mountEndpoints(
+  app: OpenAPIHono,
+  endpoints: readonly Endpoint[],
+  options: MountOptions,
+): void {
+  for (const endpoint of endpoints) {
+    app.on(endpoint.method.toUpperCase(), honoPath(endpoint.path), (c) => serve(c, endpoint, options));
+  }
+  for (const path of new Set(endpoints.map((endpoint) => endpoint.path))) {
+    refuseOtherMethods(
+      app,
+      honoPath(path),
+      endpoints.filter((endpoint) => endpoint.path === path).map(({ method }) => method.toUpperCase()),
+    );
+  }
+}
+
+/** Registered after the methods that are served. */
+export function refuseOtherMethods(app: OpenAPIHono, path: string, methods: readonly string[]): void {
+  const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ');
+  app.all(path, () =>
+    problemResponse('METHOD_NOT_ALLOWED', { detail: `Allowed: ${allow}.`, headers: { allow } }),
+  );
+}
+
+/** Token, rate, role, query, body: in this order, so that strangers learn nothing and bodies are read last. */
+async function serve(c: HonoContext, endpoint: Endpoint, options: MountOptions): Promise<Response> {
+  const principal = await options.authenticate(c.req.header('authorization'));
+  options.limitRate(principal);
+  requireRole(principal, endpoint);
+  const query = parseQuery(c.req.url, endpoint.query, endpoint.repeatable ?? []);
+  const body = endpoint.body === undefined ? undefined : await readBody(c.req.raw, endpoint.body);
+  const call: Call<Record<string, unknown>, unknown> = {
+    ...options.ports,
+    principal,
+    query,
+    body,
+    param: (name) => c.req.param(name) ?? '',
+    header: (name) => c.req.header(name),
+    signal: c.req.raw.signal,
+    isStillAllowed: () => isStillAllowed(c, endpoint, options),
+    hangUp: () => socketOf(c)?.destroy(),
+  };
+  const answer = await endpoint.handle(call);
+  if (answer.stream !== undefined) {
+    const stream = c.req.method === 'HEAD' ? null : answer.stream();
+    return new Response(stream, { status: answer.status, ...headersOf(answer.headers) });
+  }
+  if (answer.body === undefined)
+    return new Response(null, { status: answer.status, ...headersOf(answer.headers) });
+  return new Response(JSON.stringify(answer.body), {
+    status: answer.status,
+    ...headersOf({ 'content-type': 'application/json', ...answer.headers }),
+  });
+}
+
+/** A database that does not answer takes nobody's right away. */
+async function isStillAllowed(c: HonoContext, endpoint: Endpoint, options: MountOptions): Promise<boolean> {
+  try {
+    return hasRole(await options.authenticate(c.req.header('authorization')), endpoint.role);
+  } catch (error) {
+    return !(error instanceof ApiProblem);
+  }
+}
+
+/** The connection of the request; there is none in tests that call the app itself. */
+function socketOf(c: HonoContext): { destroy(): unknown } | null {
+  const incoming: unknown = Reflect.get(Object(c.env) as object, 'incoming');
+  return incoming instanceof IncomingMessage ? incoming.socket : null;
+}
+
+function headersOf(headers: Readonly<Record<string, string>> | undefined): {
+  headers?: Record<string, string>;
+} {
+  return headers === undefined ? {} : { headers: { ...headers } };
+}
+
+function requireRole(principal: Principal, endpoint: Endpoint): void {
+  if (hasRole(principal, endpoint.role)) return;
+  throw new ApiProblem('FORBIDDEN', {
+    detail: `This needs the role ${endpoint.role}; the token has ${principal.role}.`,
+  });
+}
+
+/** No body at all is an empty one, where every field may be left out. */
+async function readBody(request: Request, schema: z.ZodType): Promise<unknown> {
+  if (hasNoBody(request.headers)) {
+    const empty = schema.safeParse({});
+    if (empty.success) return empty.data;
+  }
+  return parseBody(await readJsonBody(request), schema);
+}
+
+function parseBody(json: unknown, schema: z.ZodType): unknown {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new ApiProblem('INVALID_BODY', { errors: fieldProblems(parsed.error.issues, json) });
+}
+
+function honoPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}

@@ -1,0 +1,91 @@
+import { type OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Endpoint } from './endpoint.ts';
+import { PROBLEMS } from './problem.ts';
+
+const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().openapi({ enum: Object.keys(PROBLEMS) }),
+    errors: z.array(z.object({ pointer: z.string(), code: z.string(), message: z.string() })).optional(),
+  })
+  .openapi('Problem');
+
+type Registry = OpenAPIHono['openAPIRegistry'];
+type Responses = Parameters<Registry['registerPath']>[0]['responses'];
+
+/** Puts every endpoint into the document of the app. */
+export function describeEndpoints(registry: Registry, endpoints: readonly Endpoint[]): void {
+  registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  for (const endpoint of endpoints) {
+    registry.registerPath({
+      method: endpoint.method,
+      path: endpoint.path,
+      // What the address is about: "orders" of /v1/orders/{id}.
+      tags: [endpoint.path.split('/')[2] ?? ''],
+      summary: endpoint.summary,
+      description: `Needs the role ${endpoint.role}.`,
+      security: [{ bearer: [] }],
+      request: {
+        params: parametersOf(endpoint.path),
+        query: endpoint.query,
+        ...headersOf(endpoint),
+        ...bodyOf(endpoint),
+      },
+      responses: responsesOf(endpoint),
+    });
+  }
+}
+
+/** The OpenAPI 3.1 document. */
+export function openApiDocument(app: OpenAPIHono, version: string): object {
+  return app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Sauda',
+      version,
+      description:
+        'Order management for Indian algorithmic traders. Money is a decimal string; errors are RFC 9457.',
+    },
+  });
+}
+
+function parametersOf(path: string): z.ZodObject {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  return z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
+}
+
+function headersOf({ headers }: Endpoint): { headers?: z.ZodObject } {
+  if (headers === undefined) return {};
+  const fields = Object.entries(headers).map(([name, description]) => [
+    name,
+    z.string().optional().openapi({ description }),
+  ]);
+  return { headers: z.object(Object.fromEntries(fields) as Record<string, z.ZodOptional<z.ZodString>>) };
+}
+
+function bodyOf({ body }: Endpoint): {
+  body?: { required: true; content: { 'application/json': { schema: z.ZodType } } };
+} {
+  return body === undefined
+    ? {}
+    : { body: { required: true, content: { 'application/json': { schema: body } } } };
+}
+
+function responsesOf({ answers }: Endpoint): Responses {
+  const responses: Responses = {
+    default: {
+      description: 'A problem (RFC 9457).',
+      content: { 'application/problem+json': { schema: problemSchema } },
+    },
+  };
+  for (const [status, { description, schema, contentType = 'application/json' }] of Object.entries(answers)) {
+    responses[status] = {
+      description,
+      ...(schema === undefined ? {} : { content: { [contentType]: { schema } } }),
+    };
+  }
+  return responses;
+}

@@ -1,0 +1,77 @@
+import { ApiProblem, fieldProblem } from './problem.ts';
+import { parseStrictJson } from './strict-json.ts';
+
+/** Bytes of the largest body that is read (api.md). */
+export const MAX_BODY_BYTES = 65_536;
+
+const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
+
+/** True when a request says that nothing comes with it. */
+export function hasNoBody(headers: Headers): boolean {
+  const announced = ['content-type', 'transfer-encoding'].some((name) => headers.has(name));
+  return !announced && Number(headers.get('content-length') ?? 0) === 0;
+}
+
+/** The parsed JSON of a request; throws ApiProblem on anything that is not one I-JSON document of fair size. */
+export async function readJsonBody(request: Request): Promise<unknown> {
+  checkMediaType(request.headers);
+  const bytes = await readBytes(request);
+  const parsed = parseStrictJson(decode(bytes));
+  if (parsed.ok) return parsed.value;
+  const { pointer, code, message } = parsed.error;
+  throw new ApiProblem(code === 'UNKNOWN_FIELD' ? 'INVALID_BODY' : 'BAD_JSON', {
+    errors: [fieldProblem(pointer, code, message)],
+  });
+}
+
+function checkMediaType(headers: Headers): void {
+  const encoding = headers.get('content-encoding');
+  if (encoding !== null && encoding.trim().toLowerCase() !== 'identity') {
+    throw new ApiProblem('UNSUPPORTED_MEDIA_TYPE', { headers: { 'accept-encoding': 'identity' } });
+  }
+  if (!JSON_TYPE.test(headers.get('content-type')?.trim() ?? '')) {
+    throw new ApiProblem('UNSUPPORTED_MEDIA_TYPE', { headers: { accept: 'application/json' } });
+  }
+}
+
+/** Never holds more than the limit and one chunk, whatever Content-Length says. */
+async function readBytes(request: Request): Promise<Uint8Array> {
+  const declared = Number(request.headers.get('content-length') ?? 0);
+  if (declared > MAX_BODY_BYTES) throw tooLarge();
+  const reader = request.body?.getReader();
+  if (reader === undefined) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await readChunk(reader);
+    if (done) return Buffer.concat(chunks);
+    size += value.byteLength;
+    if (size > MAX_BODY_BYTES) throw tooLarge();
+    chunks.push(value);
+  }
+}
+
+async function readChunk(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<
+  { readonly done: true; readonly value?: undefined } | { readonly done: false; readonly value: Uint8Array }
+> {
+  try {
+    const chunk = await reader.read();
+    return chunk.done ? { done: true } : { done: false, value: chunk.value };
+  } catch {
+    throw new ApiProblem('BAD_JSON', { detail: 'The body was cut off.' });
+  }
+}
+
+function tooLarge(): ApiProblem {
+  return new ApiProblem('BODY_TOO_LARGE', { detail: `A body may have ${MAX_BODY_BYTES} bytes at most.` });
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new ApiProblem('BAD_JSON', { detail: 'The body is not valid UTF-8.' });
+  }
+}

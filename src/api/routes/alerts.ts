@@ -1,0 +1,89 @@
+import { z } from '@hono/zod-openapi';
+import { SEVERITIES } from '../../domain/alert-delivery.ts';
+import { type AcknowledgeRefusal, acknowledgeAlert } from '../../services/acknowledge-alert.ts';
+import { listAlerts, readDeliveries } from '../../services/read-lists.ts';
+import { alertJson } from '../account-json.ts';
+import { decodeInstantAndId, page } from '../cursor.ts';
+import { endpoint } from '../endpoint.ts';
+import { name64, uuid } from '../fields.ts';
+import { actorOf } from '../principal.ts';
+import { ApiProblem } from '../problem.ts';
+import { accountQuery, pageQuery } from '../query.ts';
+import { alertListSchema, alertSchema } from '../schemas/account.ts';
+
+const yesNo = z.enum(['true', 'false']);
+
+export const alertEndpoints = [
+  endpoint({
+    method: 'get',
+    path: '/v1/alerts',
+    role: 'viewer',
+    summary: 'Alerts, newest first',
+    query: z.object({
+      ...accountQuery,
+      severity: z.enum(SEVERITIES).optional(),
+      type: name64().optional(),
+      acknowledged: yesNo.optional(),
+      open: yesNo.optional().openapi({ description: 'Whether the condition still stands.' }),
+      ...pageQuery,
+    }),
+    answers: { 200: { description: 'A page of alerts.', schema: alertListSchema } },
+    handle: async ({ query, principal, context, accountOf }) => {
+      const { limit, cursor, acknowledged, open, ...filter } = query;
+      const accountId = await accountOf(principal, filter.accountId);
+      const rows = await listAlerts(context.db, {
+        ...filter,
+        accountId,
+        acknowledged: acknowledged === undefined ? undefined : acknowledged === 'true',
+        open: open === undefined ? undefined : open === 'true',
+        strategyId: principal.strategyId,
+        before: decodeInstantAndId(cursor),
+        limit: limit + 1,
+      });
+      const deliveries = await readDeliveries(
+        context.db,
+        accountId,
+        rows.map(({ id }) => id),
+      );
+      return {
+        status: 200,
+        body: page(
+          rows,
+          limit,
+          (row) => alertJson(row, deliveries.get(row.id) ?? []),
+          ({ at, id }) => [at.toISOString(), id],
+        ),
+      };
+    },
+  }),
+  endpoint({
+    method: 'post',
+    path: '/v1/alerts/{id}/acknowledge',
+    role: 'operator',
+    summary: 'Say that a person has seen an alert; twice is the same as once',
+    query: z.object(accountQuery),
+    answers: { 200: { description: 'The alert, acknowledged.', schema: alertSchema } },
+    handle: async ({ query, principal, context, accountOf, param }) => {
+      const id = uuid().safeParse(param('id'));
+      if (!id.success) throw new ApiProblem('INVALID_ID', { detail: 'An alert id is a UUID.' });
+      const accountId = await accountOf(principal, query.accountId);
+      const acknowledged = await acknowledgeAlert(context, {
+        accountId,
+        actor: actorOf(principal),
+        alertId: id.data,
+        strategyId: principal.strategyId,
+      });
+      if (!acknowledged.ok) throw problemOf(acknowledged.error);
+      const deliveries = await readDeliveries(context.db, accountId, [id.data]);
+      return { status: 200, body: alertJson(acknowledged.value, deliveries.get(id.data) ?? []) };
+    },
+  }),
+];
+
+function problemOf(refusal: AcknowledgeRefusal): ApiProblem {
+  return refusal === 'NOT_FOUND'
+    ? new ApiProblem('NOT_FOUND', { detail: 'There is no such alert.' })
+    : new ApiProblem('FORBIDDEN', {
+        detail: 'The alert is about the account as a whole; the token is bound to one strategy.',
+      });
+}

@@ -1,0 +1,65 @@
+import type { Command } from 'commander';
+import type { Client, ReconciliationBody } from '../client/index.ts';
+import { EXIT } from '../runtime/process.ts';
+import { table } from './format.ts';
+
+type Say = (value: unknown, text: () => string) => void;
+
+/** Comparing our books with the broker's, and deciding what no trade explains. */
+export function addReconcileCommands(program: Command, say: Say, connect: () => Promise<Client>): void {
+  program
+    .command('reconcile')
+    .description('compare with the broker now; exit code 1 when something waits for a person or was not read')
+    .option('--account <id>')
+    .action(async ({ account }: { account?: string }) => {
+      const run = await (await connect()).reconcile(account === undefined ? {} : { accountId: account });
+      say(run, () => runLines(run));
+      const isOpen = run.differences.some(({ state }) => state === 'PROPOSED');
+      if (isOpen || run.status === 'FAILED') process.exitCode = EXIT.refused;
+    });
+
+  program
+    .command('approve')
+    .description('take the broker’s figure for ours: sauda approve RUN 0 --reason "sold at the counter"')
+    .argument('<run>', 'id of the run')
+    .argument('<difference>', 'its number in the run')
+    .requiredOption('--reason <text>')
+    .option('--price <price>', 'at which it changed hands; default: our own average')
+    .option('--account <id>')
+    .action(
+      async (id: string, index: string, options: { reason: string; price?: string; account?: string }) => {
+        const { reason, price, account } = options;
+        const run = await (
+          await connect()
+        ).approveDifference(id, Number(index), {
+          reason,
+          ...(price === undefined ? {} : { price }),
+          ...(account === undefined ? {} : { accountId: account }),
+        });
+        say(run, () => runLines(run));
+      },
+    );
+}
+
+function runLines(run: ReconciliationBody): string {
+  const { differences } = run;
+  const head = `run ${run.id} of ${run.accountId} is ${run.status}: ${run.checked} rows compared`;
+  if (run.fault !== null) return `${head}\nnothing was changed: ${run.fault}`;
+  if (differences.length === 0) return head;
+  return [
+    head,
+    table(
+      ['n', 'instrument', 'product', 'ours', 'broker', 'cause', 'state'],
+      differences.map((one, n) => [
+        String(n),
+        `${one.exchange}:${one.symbol}`,
+        one.product,
+        // Of what trades repaired, the figures are what they moved.
+        one.state === 'REPAIRED' ? '' : String(one.ours),
+        one.state === 'REPAIRED' ? `${one.brokers > 0 ? '+' : ''}${one.brokers}` : String(one.brokers),
+        one.cause,
+        one.state,
+      ]),
+    ),
+  ].join('\n');
+}

@@ -1,0 +1,105 @@
+import type { Database } from '../client.ts';
+
+export interface JournalLine {
+  readonly accountId: string;
+  readonly seq: number;
+  readonly at: string;
+  readonly actor: string;
+  readonly kind: string;
+  readonly entity: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+const LINES_AT_ONCE = 200;
+
+/** Entries after the given number of each account, new accounts from their start; at most 200. */
+export async function readJournalAfter(
+  db: Database,
+  seen: ReadonlyMap<string, number>,
+): Promise<JournalLine[]> {
+  const { rows } = await db.reads.query<
+    Omit<JournalLine, 'accountId' | 'data' | 'seq'> & { account_id: string; data: string; seq: string }
+  >({
+    name: 'sauda_journal_after',
+    text: `select j.account_id, j.seq, j.at, j.actor, j.kind, j.entity, j.data
+      from accounts a
+      left join json_to_recordset($1::json) as s(id text, seq bigint) on s.id = a.id
+      join journal j on j.account_id = a.id and j.seq > coalesce(s.seq, 0)
+      where a.seq > coalesce(s.seq, 0)
+      order by j.account_id, j.seq limit ${LINES_AT_ONCE}`,
+    values: [JSON.stringify([...seen].map(([id, seq]) => ({ id, seq })))],
+  });
+  return rows.map(({ account_id: accountId, seq, data, ...line }) => ({
+    ...line,
+    accountId,
+    seq: Number(seq),
+    data: JSON.parse(data) as Record<string, unknown>,
+  }));
+}
+
+/** The newest number of each account's journal. */
+export async function readJournalHeads(db: Database): Promise<Map<string, number>> {
+  const { rows } = await db.reads.query<{ id: string; seq: string }>('select id, seq from accounts');
+  return new Map(rows.map((row) => [row.id, Number(row.seq)]));
+}
+
+/** An entry of the journal as a stream tells it. */
+export interface EventLine {
+  readonly accountId: string;
+  readonly seq: number;
+  readonly at: string;
+  readonly actor: string;
+  readonly kind: string;
+  readonly entity: string;
+  /** JSON text, as it is stored. */
+  readonly data: string;
+  /** The order it is about, and that order's strategy. */
+  readonly order: { readonly strategyId: string | null } | null;
+}
+
+export interface JournalPlace {
+  readonly accountId: string;
+  /** The number of the last entry that is known. */
+  readonly after: number;
+}
+
+/**
+ * Entries after a place in each of some journals, in their order, at most `limit` of each account. Numbers become
+ * visible in their order, because an account's transactions are serial: what is read has no gap.
+ */
+export async function readEventsAfter(
+  db: Database,
+  places: readonly JournalPlace[],
+  limit: number,
+): Promise<EventLine[]> {
+  const { rows } = await db.reads.query<
+    Omit<EventLine, 'seq' | 'order'> & { seq: string; isOrder: boolean; strategyId: string | null }
+  >({
+    name: 'sauda_events_after',
+    text: `select p.account_id as "accountId", j.seq, j.at, j.actor, j.kind, j.entity, j.data,
+        o.id is not null as "isOrder", o.strategy_id as "strategyId"
+      from json_to_recordset($1::json) as p(account_id text, after bigint)
+      join accounts a on a.id = p.account_id and a.seq > p.after
+      cross join lateral (select * from journal j where j.account_id = p.account_id and j.seq > p.after
+        order by j.seq limit $2) j
+      left join orders o on o.account_id = p.account_id
+        and o.id = case when j.entity ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then j.entity::uuid end
+      order by p.account_id, j.seq`,
+    values: [JSON.stringify(places.map(({ accountId, after }) => ({ account_id: accountId, after }))), limit],
+  });
+  return rows.map(({ seq, isOrder, strategyId, ...line }) => ({
+    ...line,
+    seq: Number(seq),
+    order: isOrder ? { strategyId } : null,
+  }));
+}
+
+/** The number of an account's newest entry. */
+export async function readJournalHead(db: Database, accountId: string): Promise<number> {
+  const { rows } = await db.reads.query<{ seq: string }>({
+    name: 'sauda_journal_head',
+    text: 'select seq from accounts where id = $1',
+    values: [accountId],
+  });
+  return Number(rows[0]?.seq ?? 0);
+}

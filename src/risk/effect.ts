@@ -1,0 +1,147 @@
+import type { Position } from '../domain/account.ts';
+import { type Instrument, isOption } from '../domain/instrument.ts';
+import type { Decimal } from '../domain/money.ts';
+import {
+  type LiveOrder,
+  type Order,
+  type OrderRole,
+  leavesQuantity,
+  openingLeaves,
+  sideSign,
+} from '../domain/order.ts';
+import { ZERO } from '../domain/money.ts';
+import type { Effect, HeldPosition, PriceView } from './check.ts';
+
+type KeyOf = Pick<Order, 'instrumentId' | 'product'>;
+
+const sameKey = (a: KeyOf, b: KeyOf) => a.instrumentId === b.instrumentId && a.product === b.product;
+
+/**
+ * Splits an order into what certainly reduces the position and what may open or add. What other live orders of
+ * its side will already take away is not there to reduce; live orders of the other side may never fill, so they
+ * do not count as a position to reduce. Both ways the opening part is never understated.
+ */
+export function effectOf(
+  order: Pick<Order, 'instrumentId' | 'product' | 'side' | 'quantity'> & { readonly role?: OrderRole },
+  positions: readonly HeldPosition[],
+  liveOrders: readonly LiveOrder[],
+): Effect {
+  const sign = sideSign(order.side);
+  const held = positions
+    .filter((position) => position.managedBy === 'OMS' && sameKey(position, order))
+    .reduce((total, position) => total + position.quantity, 0);
+  const sameSide = liveOrders
+    .filter((live) => live.side === order.side && sameKey(live, order) && takesFrom(live, order.role))
+    .reduce((total, live) => total + leavesQuantity(live), 0);
+  const against = Math.max(0, -sign * held);
+  const largestReduction = Math.max(0, against - sameSide);
+  const reducingQuantity = Math.min(order.quantity, largestReduction);
+  return {
+    reducingQuantity,
+    openingQuantity: order.quantity - reducingQuantity,
+    largestReduction,
+    worstCaseQuantity: Math.max(0, sign * held + sameSide + order.quantity),
+  };
+}
+
+/**
+ * Whether a live order takes from what an order of this role may close. Stops and targets of a position share its
+ * quantity and shrink when anything else fills (services/protect-group.ts), so they take only from their own kind. A
+ * stop whose fate is unknown does not keep another from being placed.
+ */
+function takesFrom(live: LiveOrder, role: OrderRole | undefined): boolean {
+  if (role === 'STOP') return live.role === 'STOP' && live.status !== 'UNKNOWN';
+  if (role === 'TARGET') return live.role === 'TARGET';
+  return live.role !== 'STOP' && live.role !== 'TARGET';
+}
+
+/** LIMIT and SL: the limit price. SL-M: the trigger. MARKET: opposite best quote, else the fresh last price. */
+export function referencePrice(
+  order: Pick<Order, 'orderType' | 'price' | 'triggerPrice' | 'side'>,
+  price: PriceView | null,
+): Decimal | null {
+  switch (order.orderType) {
+    case 'LIMIT':
+    case 'SL':
+      return order.price;
+    case 'SL-M':
+      return order.triggerPrice;
+    case 'MARKET': {
+      if (price?.fresh !== true) return null;
+      return (order.side === 'BUY' ? price.bestOffer : price.bestBid) ?? price.last;
+    }
+  }
+}
+
+/** Rupees lost per unit if the stop is hit; null without a stop or a reference. */
+export function riskPerUnit(
+  reference: Decimal | null,
+  stop: Decimal | null,
+  multiplier: Decimal,
+): Decimal | null {
+  return reference === null || stop === null ? null : reference.minus(stop).abs().times(multiplier);
+}
+
+/** Loss if every live opening order filled and, like every position with a stop, went to its stop. */
+export function openRiskOf(positions: readonly Position[], liveOrders: readonly LiveOrder[]): Decimal {
+  const ofOrders = liveOrders.reduce(
+    (total, order) => total.plus((order.riskPerUnit ?? ZERO).times(openingLeaves(order))),
+    ZERO,
+  );
+  return positions.reduce((total, position) => total.plus(positionRisk(position)), ofOrders);
+}
+
+function positionRisk(position: Position): Decimal {
+  if (position.stopLoss === null || position.managedBy !== 'OMS') return ZERO;
+  const atStop = position.stopLoss.times(Math.abs(position.quantity)).times(position.multiplier);
+  const loss = position.quantity > 0 ? position.openValue.minus(atStop) : atStop.minus(position.openValue);
+  return loss.gt(0) ? loss : ZERO;
+}
+
+/** Distinct keys that hold a managed quantity or wait to open one; "instrumentId/product". */
+export function openKeys(positions: readonly HeldPosition[], liveOrders: readonly LiveOrder[]): Set<string> {
+  const keys = new Set<string>();
+  for (const position of positions) {
+    if (position.managedBy === 'OMS' && position.quantity !== 0) keys.add(keyText(position));
+  }
+  for (const order of liveOrders) if (openingLeaves(order) > 0) keys.add(keyText(order));
+  return keys;
+}
+
+export function keyText(of: KeyOf): string {
+  return `${of.instrumentId}/${of.product}`;
+}
+
+/**
+ * The short option that selling a long one would leave without its hedge, e.g. "NFO:NIFTY26JUL25000CE"; null when it
+ * leaves none. A short is covered by longs of its underlying and type that live at least as long; more long than
+ * short is no hedge. Instruments that are not known count as no hedge of anything.
+ */
+export function uncoveredBy(
+  order: Pick<Order, 'instrumentId' | 'product' | 'side' | 'quantity'>,
+  instrument: Instrument,
+  positions: readonly Position[],
+  instrumentOf: (id: number) => Instrument | null,
+): string | null {
+  if (order.side !== 'SELL' || !isOption(instrument.instrumentType)) return null;
+  const family = positions.flatMap((position) => {
+    const of = instrumentOf(position.instrumentId);
+    const related =
+      of !== null &&
+      of.underlying === instrument.underlying &&
+      of.instrumentType === instrument.instrumentType;
+    return related && position.managedBy === 'OMS' ? [{ position, of }] : [];
+  });
+  const shorts = family.filter(({ position, of }) => position.quantity < 0 && !outlives(of, instrument));
+  const short = shorts.reduce((total, { position }) => total - position.quantity, 0);
+  const long = family
+    .filter(({ position }) => position.quantity > 0)
+    .reduce((total, { position }) => total + position.quantity, 0);
+  const first = shorts[0];
+  if (first === undefined || long - order.quantity >= short) return null;
+  return `${first.position.exchange}:${first.position.symbol}`;
+}
+
+function outlives(a: Instrument, b: Instrument): boolean {
+  return (a.expiry ?? '') > (b.expiry ?? '');
+}

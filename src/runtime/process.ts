@@ -1,0 +1,91 @@
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { migrate } from '../db/migrate.ts';
+import { armFailpoints } from '../lib/failpoint.ts';
+import { createLogger, type Logger } from '../logging/logger.ts';
+import { DEFAULT_ACCOUNT, openAccount } from '../services/open-account.ts';
+import { startWorkerBeat } from '../services/watch-workers.ts';
+import { type Composition, brokerRootOf, compose } from './compose.ts';
+import { findPrivatePostgres } from './private-postgres.ts';
+import type { Running } from './roles.ts';
+import { stopOnSignal } from './shutdown.ts';
+
+/** Exit codes of every command (api.md). */
+export const EXIT = { refused: 1, usage: 2, notReachable: 3 } as const;
+
+/** The configuration, or the end of the process with its problems on standard error. */
+export function configOrExit(overrides: Readonly<Record<string, string | undefined>> = {}): Config {
+  const loaded = loadConfig(overrides);
+  if (loaded.ok) {
+    armFailpoints(loaded.value.failpoints);
+    return loaded.value;
+  }
+  process.stderr.write(`${loaded.error}\n`);
+  process.exit(EXIT.usage);
+}
+
+/** DATABASE_URL, or the private Postgres that runs on DATA_DIR; null when there is neither. */
+export async function findDatabaseUrl(config: Config): Promise<string | null> {
+  return config.databaseUrl ?? (await findPrivatePostgres({ dataDir: config.dataDir }))?.url ?? null;
+}
+
+/**
+ * Runs one role as a process of its own, attached to a running database: migrations, the composition, the role, and
+ * a clean end at SIGINT or SIGTERM.
+ */
+export async function runProcess(
+  role: string,
+  start: (parts: Composition, config: Config, log: Logger) => Running[] | Promise<Running[]>,
+): Promise<void> {
+  const config = configOrExit();
+  const processName = `${role}:${process.pid}`;
+  const log = createLogger({ level: config.logLevel, processName, file: null });
+  const databaseUrl = await findDatabaseUrl(config);
+  if (databaseUrl === null) {
+    process.stderr.write('No database: set DATABASE_URL, or start everything with "npm start" first.\n');
+    process.exit(EXIT.notReachable);
+  }
+  await migrateOrExit(databaseUrl);
+  const parts = await compose({
+    config,
+    databaseUrl,
+    brokerRoot: brokerRootOf(config, null),
+    processName,
+    log,
+  });
+  await openAccount(parts.context, { id: DEFAULT_ACCOUNT, name: 'Main', actor: processName });
+  const running = await start(parts, config, log);
+  const heartbeat = startWorkerBeat(parts.context, role);
+  log.info({ role }, 'running');
+  stopOnSignal(
+    async (signal) => {
+      log.info({ role, signal }, 'stopping');
+      await stopAll(running);
+      await heartbeat.stop().catch(() => undefined);
+      await parts.close();
+    },
+    (line) => log.warn({ role }, line),
+  );
+}
+
+/** A database that can not be reached is a sentence and an exit code, not a stack (api.md). */
+async function migrateOrExit(databaseUrl: string): Promise<void> {
+  try {
+    await migrate(databaseUrl);
+  } catch (error) {
+    if (!isUnreachable(error)) throw error;
+    const { host } = new URL(databaseUrl);
+    process.stderr.write(`No database answers at ${host}: start it, or correct DATABASE_URL.\n`);
+    process.exit(EXIT.notReachable);
+  }
+}
+
+function isUnreachable(error: unknown): boolean {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  return ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ETIMEDOUT'].includes(String(code));
+}
+
+/** Stops parts in the reverse order of their start; one that fails does not keep the others. */
+export async function stopAll(running: readonly Running[]): Promise<void> {
+  for (const part of [...running].reverse()) await part.stop().catch(() => undefined);
+}

@@ -1,0 +1,224 @@
+import type { Needs } from '../db/account-load.ts';
+import type { StrategyRow } from '../db/account-rows.ts';
+import type { AccountView } from '../db/account-view.ts';
+import { tradingDayOf } from '../domain/calendar.ts';
+import { type Charges, chargeSegmentOf, chargesOfOrder } from '../domain/charges.ts';
+import { type Instrument, instrumentKey } from '../domain/instrument.ts';
+import { type Decimal, ZERO, decimal, sum } from '../domain/money.ts';
+import {
+  type FinishedOrder,
+  type LiveOrder,
+  type Order,
+  leavesQuantity,
+  reservedMargin,
+} from '../domain/order.ts';
+import { present } from '../lib/assert.ts';
+import { fundsSegmentOf } from '../market-data/funds.ts';
+import type { CheckInput, Effect, Scope } from '../risk/check.ts';
+import { effectOf, openRiskOf, referencePrice, uncoveredBy } from '../risk/effect.ts';
+import { type Limits, limitsAt, ownLimitsAt } from '../risk/limits.ts';
+import type { Context } from './context.ts';
+
+/** A funds snapshot older than this is read again before an order is judged by it, milliseconds. */
+const FUNDS_MAX_AGE_MS = 10_000;
+/** How long after it was accepted an order is usually checked; older ones read again. */
+const LOOK_BACK_SLACK_MS = 1000;
+/** Automatic market protection: what a MARKET order may cost more than its reference (kite.md section 3.12). */
+const AUTOMATIC_PROTECTION = decimal('0.02');
+
+/** What the checks read with every order; what few orders need is asked for when they are met. */
+export function checkNeeds(context: Context, accountId: string): Needs {
+  const snapshot = context.funds.peek(accountId, 'equity') ?? context.funds.peek(accountId, 'commodity');
+  const finishedWithinMs = lookBackMs(context.settings.limits, LOOK_BACK_SLACK_MS, true);
+  return {
+    liveOrders: true,
+    openPositions: true,
+    baseline: true,
+    strategies: true,
+    ...(finishedWithinMs === 0 ? {} : { finishedWithinMs }),
+    ...(snapshot === null ? {} : { submittedSince: [snapshot.readAt.toISOString()] }),
+  };
+}
+
+/** Whether price, funds, margin and holdings are young enough to judge an order by. */
+export function isPrepared(context: Context, order: Order): boolean {
+  const instrument = context.instruments.cached(order.instrumentId);
+  const funds =
+    instrument === null ? null : context.funds.peek(order.accountId, fundsSegmentOf(instrument.exchange));
+  return (
+    instrument !== null &&
+    context.prices.peek(instrument.id)?.fresh === true &&
+    context.margins.isKnown(order, instrument) &&
+    (!delivers(order) || context.holdings.isKnown(order.accountId)) &&
+    funds !== null &&
+    funds.ageMs <= FUNDS_MAX_AGE_MS
+  );
+}
+
+/** Brings price, funds, margin and holdings up to date, outside the lock. What can not be had stays unknown. */
+export async function prepare(context: Context, order: Order): Promise<void> {
+  const instrument = present(
+    await context.instruments.byId(order.instrumentId),
+    `instrument ${order.instrumentId}`,
+  );
+  await Promise.all([
+    context.prices.refresh([instrument]),
+    context.funds.refresh(order.accountId, FUNDS_MAX_AGE_MS),
+    delivers(order) ? context.holdings.refresh(order.accountId) : undefined,
+  ]);
+  const reference = referencePrice(order, context.prices.peek(instrument.id));
+  if (reference !== null) {
+    await context.margins.refresh(order, instrument, valuePerUnit(order, reference, instrument));
+  }
+}
+
+/** Everything the checks look at, read under the lock or prepared before it. */
+export function checkInput(
+  context: Context,
+  view: AccountView,
+  order: Order,
+): { readonly input: CheckInput; readonly marginPerUnit: Decimal | null } {
+  const instrument = present(
+    context.instruments.cached(order.instrumentId),
+    `instrument ${order.instrumentId}`,
+  );
+  const price = context.prices.peek(instrument.id);
+  const reference = referencePrice(order, price);
+  const liveOrders = view.liveOrders().filter((live) => live.id !== order.id);
+  const positions = view.openPositions();
+  const effect = effectOf(order, positions, liveOrders);
+  const strategy = order.strategyId === null ? null : view.strategy(order.strategyId);
+  const value = reference === null ? null : valuePerUnit(order, reference, instrument);
+  const marginPerUnit = value === null ? null : context.margins.peek(order, instrument, value);
+  const day = tradingDayOf(view.now);
+  const today = view.today(day);
+  const limits = limitsAt(context.settings.limits, view.now, view.account.limits, strategy?.limits);
+  const input: CheckInput = {
+    order,
+    instrument,
+    limits,
+    account: view.account,
+    strategyState: strategy?.tradingState ?? null,
+    strategyExits: strategy?.haltExits ?? null,
+    strategyReason: strategy?.tradingStateReason ?? null,
+    uncovers: uncoveredBy(order, instrument, positions, (id) => context.instruments.cached(id)),
+    strategy,
+    own: ownScope(view, order, strategy, liveOrders),
+    at: view.now,
+    session: context.settings.session,
+    price,
+    reference,
+    effect,
+    liveOrders,
+    finishedOrders: effect.openingQuantity === 0 ? [] : finishedOrders(view, order, limits),
+    positions,
+    deliverable: deliverable(context, view, order, effect, liveOrders),
+    valuePerUnit: value,
+    marginPerUnit,
+    charges:
+      value === null
+        ? ZERO
+        : estimatedCharges(order, instrument, value.times(effect.openingQuantity), day).total,
+    availableFunds: availableFunds(context, view, instrument, liveOrders),
+    riskCapital: today.openingEquity,
+    dayPnl: view.equity().minus(today.openingEquity).minus(today.cashFlows),
+    openRisk: openRiskOf(positions, liveOrders),
+  };
+  return { input, marginPerUnit };
+}
+
+/** Rupees per unit an order may cost: MARKET and SL-M add the protection to their reference. */
+export function valuePerUnit(order: Order, reference: Decimal, instrument: Instrument): Decimal {
+  const unprotected = reference.times(instrument.multiplier ?? 1);
+  if (order.orderType === 'LIMIT' || order.orderType === 'SL') return unprotected;
+  const share =
+    order.marketProtection?.gt(0) === true ? order.marketProtection.div(100) : AUTOMATIC_PROTECTION;
+  return unprotected.times(share.plus(1));
+}
+
+/** Charges of `turnover` rupees on the order's side, as an order of its own. */
+export function estimatedCharges(
+  { product, side }: Pick<Order, 'product' | 'side'>,
+  { exchange, instrumentType }: Instrument,
+  turnover: Decimal,
+  day: string,
+): Charges {
+  const segment = chargeSegmentOf({ exchange, instrumentType, product });
+  return chargesOfOrder({ segment, exchange, side, turnover, day });
+}
+
+/** What the strategy's own limits are judged over; its positions are read only when it has such limits. */
+function ownScope(
+  view: AccountView,
+  order: Order,
+  strategy: Pick<StrategyRow, 'id' | 'limits'> | null,
+  liveOrders: readonly LiveOrder[],
+): Scope | null {
+  const limits = strategy === null ? null : ownLimitsAt(strategy.limits, view.now);
+  if (strategy === null || limits === null) return null;
+  const positions = view.openPositionsOf(strategy.id).map(({ instrumentId, product, quantity }) => ({
+    ...{ instrumentId, product, quantity },
+    managedBy: 'OMS' as const,
+  }));
+  const own = liveOrders.filter((live) => live.strategyId === strategy.id);
+  return { limits, positions, liveOrders: own, effect: effectOf(order, positions, own) };
+}
+
+/** Finished orders for as long as a limit in force looks back; what is off reads nothing. */
+function finishedOrders(view: AccountView, order: Order, limits: Limits): readonly FinishedOrder[] {
+  const ageMs = view.now.getTime() - order.createdAt.getTime();
+  const ms = lookBackMs(limits, ageMs, order.strategyId !== null);
+  return ms === 0 ? [] : view.finishedWithin(ms);
+}
+
+/** How far back limits look for an order of an age: twins may be as much older, or younger, than it is. */
+function lookBackMs(limits: Limits, ageMs: number, ofStrategy: boolean): number {
+  return Math.max(
+    limits.duplicateWindowMs > 0 ? limits.duplicateWindowMs + ageMs : 0,
+    ofStrategy && limits.repeatedExecutionMax > 0 ? limits.repeatedExecutionWindowMs : 0,
+    ofStrategy && limits.rejectRatioPause.gt(0) ? limits.rejectRatioWindowMs : 0,
+  );
+}
+
+function delivers({ product, side }: Order): boolean {
+  return product === 'CNC' && side === 'SELL';
+}
+
+/** Shares of the demat account as the day began, and the day's net, less what live sales will deliver. */
+function deliverable(
+  context: Context,
+  view: AccountView,
+  order: Order,
+  effect: Effect,
+  liveOrders: readonly LiveOrder[],
+): number | null {
+  if (!delivers(order) || effect.openingQuantity === 0) return null;
+  const holdings = context.holdings.peek(order.accountId);
+  if (holdings === null) return null;
+  const { instrumentId, product } = order;
+  const sales = liveOrders.filter(
+    (live) => live.instrumentId === instrumentId && live.product === product && live.side === 'SELL',
+  );
+  return (
+    (holdings.get(instrumentKey(order)) ?? 0) +
+    view.tradedToday({ instrumentId, product, managedBy: 'OMS' }) -
+    sales.reduce((total, live) => total + leavesQuantity(live), 0)
+  );
+}
+
+/**
+ * Funds of the segment less the margin of our own orders that the snapshot can not contain: those not yet handed
+ * over, and all that were handed over at or after the start of its read, filled or not.
+ */
+function availableFunds(
+  context: Context,
+  view: AccountView,
+  instrument: Instrument,
+  liveOrders: readonly LiveOrder[],
+): Decimal | null {
+  const snapshot = context.funds.peek(view.account.id, fundsSegmentOf(instrument.exchange));
+  if (snapshot === null) return null;
+  const waiting = liveOrders.filter((live) => live.submittedAt === null).map(reservedMargin);
+  const notInIt = sum([...waiting, view.marginHandedOverSince(snapshot.readAt)]);
+  return snapshot.net.minus(notInIt);
+}

@@ -1,0 +1,176 @@
+import type { ProtectionGroupRow } from '../db/account-rows.ts';
+import type { AccountView } from '../db/account-view.ts';
+import { type Order, type Side, isExit } from '../domain/order.ts';
+import { closingSide } from '../domain/protection.ts';
+import type { Context } from './context.ts';
+import { lookAt } from './stage-command.ts';
+
+type Key = Pick<Order, 'instrumentId' | 'product'>;
+
+/**
+ * After a fill was recorded: what an entry opened gets a protection group (or moves the one there is to its own stop
+ * and target), and what an exit opened, because the position was closed in two ways at once, is taken back and told.
+ * The orders themselves are the look's (protect-group.ts). Needs `protections` and the position's newest cycle.
+ */
+export function followFill(context: Pick<Context, 'newId'>, view: AccountView, order: Order): void {
+  if (order.cause === 'EXTERNAL') return;
+  const opensOn = sideOf(view, order);
+  if (opensOn !== order.side) return;
+  if (isExit(order)) takeBack(context, view, order);
+  else protect(context, view, order);
+}
+
+/** The side that the account's managed position has now; null: flat. */
+function sideOf(view: AccountView, { instrumentId, product }: Key): Side | null {
+  const net = view.newestCycle({ instrumentId, product, managedBy: 'OMS' })?.quantity ?? 0;
+  if (net === 0) return null;
+  return net > 0 ? 'BUY' : 'SELL';
+}
+
+function protect(context: Pick<Context, 'newId'>, view: AccountView, order: Order): void {
+  const { protection: policy, stopLoss, takeProfit, trailing, gtt } = order;
+  if (policy === null || policy === 'none' || stopLoss === null) return;
+  const group = groupOf(view, order, order.side);
+  const terms = {
+    parentOrderId: order.id,
+    ...{ policy, stopLoss, takeProfit, trailing, gtt },
+    parentStop: stopLoss,
+    parentTarget: takeProfit,
+  };
+  if (group === null) {
+    insertGroup(context, view, order, { ...terms, mode: 'STOP', reason: null });
+    return;
+  }
+  // A late fill of an older order does not bring its stop back.
+  const parent = view.order(group.parentOrderId);
+  if (group.parentOrderId === order.id || (parent !== null && parent.createdAt > order.createdAt)) {
+    view.putProtection({ ...group, nextLookAt: lookAt(view, 0) }, null);
+    return;
+  }
+  view.putProtection(
+    { ...group, ...terms, mode: group.mode, nextLookAt: lookAt(view, 0) },
+    { kind: 'ProtectionTakenOver', data: { stopLoss: stopLoss.toFixed(), from: group.parentOrderId } },
+  );
+}
+
+/** Both ends of a group filled, or an exit raced a stop: what is on the other side now nobody asked for. */
+function takeBack(context: Pick<Context, 'newId'>, view: AccountView, order: Order): void {
+  const closed = groupOf(view, order, closingSide(order.side)) ?? anyOf(view, order);
+  if (closed === null || groupOf(view, order, order.side) !== null) return;
+  const net = view.newestCycle({ ...keyOf(order), managedBy: 'OMS' })?.quantity ?? 0;
+  const reason = `${order.role.toLowerCase()} ${order.clientOrderId} filled although the position was closed already`;
+  insertGroup(context, view, order, {
+    parentOrderId: order.id,
+    policy: 'exchange',
+    ...{ stopLoss: null, takeProfit: null, parentStop: null, parentTarget: null, trailing: null },
+    gtt: false,
+    mode: 'EXIT',
+    reason,
+  });
+  view.raiseAlert({
+    id: context.newId(),
+    severity: 'CRITICAL',
+    type: 'protection_overfilled',
+    message: `${order.exchange}:${order.symbol} ${order.product} is at ${net}: ${reason}. It is being taken back`,
+    details: { quantity: net, groupId: closed.id },
+    orderId: order.id,
+    condition: `order:${order.id}:overfilled`,
+  });
+}
+
+function keyOf({ instrumentId, product }: Key): Key {
+  return { instrumentId, product };
+}
+
+function groupOf(
+  view: AccountView,
+  { instrumentId, product, strategyId }: Key & Pick<Order, 'strategyId'>,
+  side: Side,
+): ProtectionGroupRow | null {
+  return (
+    view
+      .protections()
+      .find(
+        (group) =>
+          group.instrumentId === instrumentId &&
+          group.product === product &&
+          group.strategyId === strategyId &&
+          group.side === side,
+      ) ?? null
+  );
+}
+
+function anyOf(view: AccountView, order: Order): ProtectionGroupRow | null {
+  const side = closingSide(order.side);
+  return (
+    view
+      .protections()
+      .find(
+        (group) =>
+          group.instrumentId === order.instrumentId && group.product === order.product && group.side === side,
+      ) ?? null
+  );
+}
+
+function insertGroup(
+  context: Pick<Context, 'newId'>,
+  view: AccountView,
+  order: Order,
+  terms: Pick<
+    ProtectionGroupRow,
+    | 'parentOrderId'
+    | 'policy'
+    | 'stopLoss'
+    | 'takeProfit'
+    | 'parentStop'
+    | 'parentTarget'
+    | 'trailing'
+    | 'gtt'
+    | 'mode'
+    | 'reason'
+  >,
+): void {
+  view.putProtection(
+    {
+      accountId: view.account.id,
+      id: context.newId(),
+      ...keyOf(order),
+      exchange: order.exchange,
+      symbol: order.symbol,
+      strategyId: order.strategyId,
+      side: order.side,
+      ...terms,
+      gttNet: null,
+      guardIds: [],
+      cancelledIds: [],
+      cancelTries: {},
+      placed: 0,
+      modified: 0,
+      modifyKeys: {},
+      stopAsked: null,
+      targetAsked: null,
+      stopRefusals: 0,
+      targetRefusals: 0,
+      exitRefusals: 0,
+      retryAt: null,
+      heldQuantity: 0,
+      protectedQuantity: 0,
+      unprotectedSince: null,
+      unprotectedMs: 0,
+      nextLookAt: lookAt(view, 0),
+      createdAt: view.now,
+      updatedAt: view.now,
+      endedAt: null,
+    },
+    {
+      kind: 'ProtectionBegun',
+      data: {
+        policy: terms.policy,
+        mode: terms.mode,
+        stopLoss: terms.stopLoss?.toFixed() ?? null,
+        takeProfit: terms.takeProfit?.toFixed() ?? null,
+        reason: terms.reason,
+      },
+    },
+  );
+}

@@ -1,0 +1,137 @@
+import type { AccountView } from '../db/account-view.ts';
+import { tradingDayOf } from '../domain/calendar.ts';
+import {
+  gttPolicyErrors,
+  type FieldError,
+  type OrderRequest,
+  checkRequest,
+  requestHash,
+} from '../domain/order-request.ts';
+import { type Order, acceptedOrder } from '../domain/order.ts';
+import type { ProtectionPolicy } from '../domain/protection-policy.ts';
+import { failpoint } from '../lib/failpoint.ts';
+import { err, ok, type Result } from '../lib/result.ts';
+import type { Context } from './context.ts';
+import { enqueueNextStep } from './next-step.ts';
+
+export interface PlaceOrderInput {
+  readonly accountId: string;
+  readonly actor: string;
+  /** An operator's reduceOnly order passes where a halt leaves exits to operators. Default no. */
+  readonly byOperator?: boolean;
+  readonly request: OrderRequest;
+}
+
+export type PlaceOrderRefusal =
+  | { readonly code: 'INVALID_ORDER'; readonly errors: readonly FieldError[] }
+  | { readonly code: 'IDEMPOTENCY_CONFLICT'; readonly order: Order };
+
+export interface PlacedOrder {
+  readonly order: Order;
+  /** The same clientOrderId and content had been accepted before: this is the first order. */
+  readonly replayed: boolean;
+}
+
+/**
+ * Accepts an order: a PENDING row and its journal entry are committed before the caller hears of it.
+ * The same clientOrderId with the same content gives the first order again. Round trips: lock, read, write.
+ */
+export async function placeOrder(
+  context: Context,
+  { accountId, actor, byOperator = false, request }: PlaceOrderInput,
+): Promise<Result<PlacedOrder, PlaceOrderRefusal>> {
+  const listed = await context.instruments.find(request.exchange, request.symbol);
+  const hash = requestHash(request);
+  const id = context.newId();
+  await failpoint('accept.beforeCommit');
+  const result = await context.withAccount({
+    accountId,
+    actor,
+    needs: {
+      clientOrderIds: [request.clientOrderId],
+      ...(request.strategyId === null ? {} : { strategies: true }),
+    },
+    run: (view): Result<PlacedOrder, PlaceOrderRefusal> => {
+      const before = view.orderByClientId(request.clientOrderId);
+      if (before !== null) {
+        return before.requestHash === hash
+          ? ok({ order: before, replayed: true })
+          : err({ code: 'IDEMPOTENCY_CONFLICT', order: before });
+      }
+      const day = tradingDayOf(view.now);
+      const checked = checkRequest(request, listed, day);
+      if (!checked.ok) return err({ code: 'INVALID_ORDER', errors: checked.error });
+      const protection = protectionOf(context, view, request);
+      const errors = gttPolicyErrors(request, protection);
+      if (errors.length > 0) return err({ code: 'INVALID_ORDER', errors });
+      if (request.strategyId !== null) registerStrategy(view, request.strategyId);
+      const order = acceptedOrder(
+        {
+          ...request,
+          accountId,
+          id,
+          requestHash: hash,
+          instrumentId: checked.value.id,
+          maxAgeMs: maxAge(request, context.settings.maxOrderAgeMs),
+          parentOrderId: null,
+          protectionGroup: null,
+          protection,
+          trailing: request.trailing ?? null,
+          gtt: request.gtt ?? false,
+          cause: byOperator && request.reduceOnly ? 'OPERATOR' : 'REQUEST',
+          tradingDay: day,
+        },
+        view.now,
+      );
+      view.changeDay(day, (before) => ({ ordersCount: before.ordersCount + 1 }));
+      view.insertOrder(order);
+      return ok({ order, replayed: false });
+    },
+  });
+  await failpoint('accept.afterCommit');
+  if (result.ok && !result.value.replayed) await enqueueNextStep(context, result.value.order);
+  return result;
+}
+
+/** Its own, else its strategy's, else the configured one; what only reduces opens nothing to protect. */
+function protectionOf(
+  { settings }: Context,
+  view: AccountView,
+  { reduceOnly, protection, strategyId }: OrderRequest,
+): ProtectionPolicy | null {
+  if (reduceOnly) return null;
+  const ofStrategy = strategyId === null ? null : (view.strategy(strategyId)?.protection ?? null);
+  return protection ?? ofStrategy ?? settings.protection.policy;
+}
+
+/** Entries grow stale; exits and after-market orders do not, unless they say so. 0 turns the limit off. */
+function maxAge(request: OrderRequest, configuredMs: number): number | null {
+  const wanted = request.maxAgeMs ?? (request.reduceOnly || request.variety === 'amo' ? 0 : configuredMs);
+  return wanted === 0 ? null : wanted;
+}
+
+/** A strategy is known from its first order on; an operator can disable or halt it later. */
+export function registerStrategy(view: AccountView, strategyId: string): void {
+  if (view.strategy(strategyId) !== null) return;
+  view.putStrategy(
+    {
+      accountId: view.account.id,
+      id: strategyId,
+      name: strategyId,
+      enabled: true,
+      disabledReason: null,
+      armedAt: null,
+      protection: null,
+      tradingState: 'ACTIVE',
+      tradingStateReason: null,
+      tradingStateBy: null,
+      tradingStateAt: null,
+      haltId: null,
+      haltExits: 'reduceOnly',
+      limits: {},
+      createdAt: view.now,
+      updatedAt: view.now,
+    },
+    'StrategyRegistered',
+  );
+}

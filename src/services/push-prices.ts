@@ -1,0 +1,66 @@
+import type { Exchange } from '../domain/instrument.ts';
+import { instrumentKey } from '../domain/instrument.ts';
+import type { Decimal } from '../domain/money.ts';
+import { err, ok, type Result } from '../lib/result.ts';
+import { storePrices } from '../market-data/prices.ts';
+import type { Context } from './context.ts';
+
+/** How far a feed's clock may run ahead of ours. */
+const MAX_AHEAD_MS = 5000;
+
+export interface PushedPrice {
+  readonly exchange: Exchange;
+  readonly symbol: string;
+  readonly price: Decimal;
+}
+
+export interface PriceProblem {
+  /** "EXCHANGE:SYMBOL"; null when it is the time that is wrong. */
+  readonly key: string | null;
+  readonly code: 'UNKNOWN_SYMBOL' | 'MIN' | 'FUTURE';
+  readonly message: string;
+}
+
+/**
+ * Stores last prices of a user's own feed; all of them or, when one is bad, none. `at` is when they were current,
+ * now when null. An older price never replaces a newer one. On paper the broker's own price comes back once the pushed
+ * one is older than PRICE_MAX_AGE_MS; with PRICE_SOURCE=push there is no other.
+ */
+export async function pushPrices(
+  context: Pick<Context, 'db' | 'instruments' | 'prices'>,
+  {
+    prices,
+    at,
+    now,
+  }: { readonly prices: readonly PushedPrice[]; readonly at: Date | null; readonly now: Date },
+): Promise<Result<number, PriceProblem[]>> {
+  if (at !== null && at.getTime() > now.getTime() + MAX_AHEAD_MS) {
+    return err([
+      { key: null, code: 'FUTURE', message: 'must not be in the future: later prices would not replace it' },
+    ]);
+  }
+  const found = await Promise.all(
+    prices.map(({ exchange, symbol }) => context.instruments.find(exchange, symbol)),
+  );
+  const problems: PriceProblem[] = [];
+  const rows: { readonly instrument_id: number; readonly price: string; readonly at: string | null }[] = [];
+  prices.forEach((pushed, index) => {
+    const key = instrumentKey(pushed);
+    const instrument = found[index] ?? null;
+    if (instrument === null) {
+      problems.push({ key, code: 'UNKNOWN_SYMBOL', message: 'is not in the list of instruments' });
+    } else if (pushed.price.lte(0)) {
+      problems.push({ key, code: 'MIN', message: 'must be over 0' });
+    } else {
+      rows.push({
+        instrument_id: instrument.id,
+        price: pushed.price.toFixed(),
+        at: at?.toISOString() ?? null,
+      });
+    }
+  });
+  if (problems.length > 0) return err(problems);
+  await storePrices(context.db, rows, 'PUSH');
+  context.prices.forget(rows.map((row) => row.instrument_id));
+  return ok(rows.length);
+}

@@ -1,0 +1,64 @@
+import {
+  type WorkerChange,
+  beatWorker,
+  endWorker,
+  readWorkerChanges,
+  workerCondition,
+} from '../db/stores/worker-store.ts';
+import { SYSTEM_ACCOUNT } from '../domain/ids.ts';
+import type { Context } from './context.ts';
+
+const BEAT_MS = 5000;
+/** Four beats missed: longer than a pause of a busy machine. */
+const DOWN_AFTER_MS = 20_000;
+
+/** Says now and then that a process of this role lives. Its end, when it is asked for, is no loss; a kill is. */
+export function startWorkerBeat(
+  { db, log }: Pick<Context, 'db' | 'log'>,
+  role: string,
+): { stop(): Promise<void> } {
+  const beat = (): void => {
+    void beatWorker(db, role).catch((error: unknown) =>
+      log.debug({ err: error, role }, 'a heartbeat was missed'),
+    );
+  };
+  beat();
+  const timer = setInterval(beat, BEAT_MS);
+  return {
+    stop: async () => {
+      clearInterval(timer);
+      await endWorker(db, role);
+    },
+  };
+}
+
+/** Tells of worker processes that fell silent, and ends the alert of those that are back. The dispatcher calls it. */
+export async function tellWorkersDown(
+  context: Pick<Context, 'db' | 'withAccount' | 'newId' | 'processName'>,
+): Promise<void> {
+  const changes = await readWorkerChanges(context.db, DOWN_AFTER_MS);
+  if (changes.length === 0) return;
+  await context.withAccount({
+    accountId: SYSTEM_ACCOUNT,
+    actor: context.processName,
+    needs: { openAlerts: true },
+    run: (view) => {
+      for (const change of changes) {
+        if (!change.isDown) view.clearAlert(workerCondition(change.role));
+        else view.raiseAlert({ id: context.newId(), ...alertOf(change) });
+      }
+    },
+  });
+}
+
+function alertOf({ role, silentMs }: WorkerChange) {
+  const seconds = Math.round(silentMs / 1000);
+  return {
+    severity: 'CRITICAL',
+    type: 'worker_down',
+    message: `no process of ${role} has been heard of for ${seconds} s (limit ${DOWN_AFTER_MS / 1000} s): start it again; until then the dispatcher takes due steps itself`,
+    details: { role, silentMs: Math.round(silentMs) },
+    orderId: null,
+    condition: workerCondition(role),
+  } as const;
+}

@@ -1,0 +1,252 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { restoreBackup, takeBackup, withRestored } from '../../../src/db/backup.ts';
+import { type AuditReport, auditBooks } from '../../../src/services/audit-books.ts';
+import { exportJournal, verifyExport } from '../../../src/services/export-journal.ts';
+import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
+import { EXIT, MARKET, RESTING, SHORT } from '../../support/pipeline/requests.ts';
+
+const OPTIONS = { accountId: null, atRest: false, timeoutMs: 60_000 };
+
+let pipeline: Pipeline;
+let folder: string;
+let backup: string;
+let filled: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'sauda-audit-'));
+  backup = path.join(folder, 'backup');
+  pipeline = await startPipeline({
+    backend: 'postgres',
+    accounts: ['main', 'second'],
+    exchange: { volumeCap: 4 },
+  });
+  const first = await pipeline.place({ strategyId: 'alpha' });
+  filled = (await pipeline.waitForStatus(first, 'FILLED')).id;
+  await pipeline.waitForStatus(await pipeline.place(RESTING), 'OPEN');
+  await pipeline.waitForStatus(await pipeline.place({ stopLoss: null }), 'REJECTED');
+  await pipeline.waitForStatus(await pipeline.place({ ...SHORT, ...MARKET, quantity: 25 }), 'FILLED');
+  await pipeline.waitForStatus(
+    await pipeline.place({ ...EXIT, ...MARKET, side: 'BUY', quantity: 5 }),
+    'FILLED',
+  );
+  await pipeline.waitForStatus(await pipeline.place({ account: 'second' }), 'FILLED');
+  await takeBackup(pipeline.parts.database.url, backup);
+});
+afterAll(async () => {
+  await pipeline.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The audit of a copy of the books in which `statement` was done behind every guard's back. */
+async function auditAfter(statement: string): Promise<AuditReport> {
+  return withRestored(pipeline.parts.database.url, backup, async (url) => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      await client.query(`set session_replication_role = replica`);
+      const { rowCount } = await client.query(statement);
+      expect(rowCount, 'rows that the test changed').toBeGreaterThan(0);
+    } finally {
+      await client.end();
+    }
+    return auditBooks(url, OPTIONS);
+  });
+}
+
+describe('an audit', () => {
+  it('finds nothing in books that are right, while orders go on', async () => {
+    const placed = Promise.all(Array.from({ length: 20 }, () => pipeline.place({ account: 'second' })));
+    const report = await auditBooks(pipeline.parts.database.url, OPTIONS);
+    await placed;
+    expect(report).toMatchObject({ ok: true, findings: [], findingCount: 0 });
+    const main = report.accounts.find(({ id }) => id === 'main');
+    expect(main).toMatchObject({ orders: 5, head: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
+    expect(main?.positions).toBeGreaterThanOrEqual(2);
+  });
+
+  it('finds nothing in a restored backup, which holds every row', async () => {
+    const [restored, counts] = await withRestored(
+      pipeline.parts.database.url,
+      backup,
+      async (url, manifest) => [
+        await auditBooks(url, OPTIONS),
+        Object.fromEntries(manifest.tables.map(({ name, rows }) => [name, rows])),
+      ],
+    );
+    expect(restored).toMatchObject({ ok: true, findings: [] });
+    expect(counts).toMatchObject({ journal: expect.any(Number) as number, accounts: 3 });
+    expect(restored.accounts.reduce((sum, { entries }) => sum + entries, 0)).toBe(counts['journal']);
+  });
+
+  it.each([
+    [
+      'a changed order',
+      `update orders set price = price + 1 where side = 'BUY' and status = 'FILLED' and price is not null`,
+      /^REPLAY: order .*: price is 24\d\d, replay gives/,
+    ],
+    [
+      'a deleted journal entry',
+      `delete from journal where account_id = 'main' and seq = 7`,
+      /^CHAIN: entry 7 is missing: found 8$/,
+    ],
+    [
+      'a cut-off journal',
+      `delete from journal where account_id = 'main' and seq = (select max(seq) from journal where account_id = 'main')`,
+      /^CHAIN: the account is at entry \d+, its journal ends at \d+$/,
+    ],
+    [
+      'a changed hash',
+      `update journal set hash = repeat('a', 64) where account_id = 'main' and seq = 3`,
+      /^CHAIN: entry 3 or its predecessor was changed/,
+    ],
+    [
+      'changed words in the journal',
+      `update journal set data = replace(data, 'RELIANCE', 'INFY') where account_id = 'main' and kind = 'OrderAccepted'`,
+      /^CHAIN: entry \d+ or its predecessor was changed/,
+    ],
+    [
+      'an order that is gone',
+      `delete from orders where status = 'REJECTED'`,
+      /^REPLAY: order .* was accepted and is not stored$/,
+    ],
+    [
+      'a trade that is gone',
+      `delete from trades where ctid = (select ctid from trades where account_id = 'main' limit 1)`,
+      /^REPLAY: order .*: trade .* is not stored$/,
+    ],
+    [
+      'a trade nobody made',
+      `insert into trades select (t).* from (select jsonb_populate_record(trades, '{"trade_id": "99", "entry_id": "0198f000-0000-7000-8000-000000000001"}') as t
+         from trades where account_id = 'main' limit 1) of_another`,
+      /^REPLAY: order .*: trade 99.* is not in the journal$/,
+    ],
+    [
+      'a position of another size',
+      `update positions set quantity = quantity + 1, buy_quantity = buy_quantity + 1 where account_id = 'main' and status = 'OPEN'`,
+      /^REPLAY: position .*: quantity is/,
+    ],
+    [
+      'a P&L made better',
+      `update daily_stats set realized_pnl = realized_pnl + 0.01 where account_id = 'main'`,
+      /^INVARIANT: the days' realized P&L/,
+    ],
+  ])('names %s', async (_, statement, finding) => {
+    const { ok, findings } = await auditAfter(statement);
+    expect(ok).toBe(false);
+    expect(findings.map(({ area, what }) => `${area}: ${what}`)).toContainEqual(
+      expect.stringMatching(finding),
+    );
+  });
+
+  it('of an account that is not there is refused', async () => {
+    await expect(
+      auditBooks(pipeline.parts.database.url, { ...OPTIONS, accountId: 'nobody' }),
+    ).rejects.toThrow('there is no account nobody');
+  });
+});
+
+describe('a backup', () => {
+  it('is refused where one is already, and where a file of it was changed', async () => {
+    const { url } = pipeline.parts.database;
+    await expect(takeBackup(url, backup)).rejects.toThrow('is there already');
+    const other = path.join(folder, 'other');
+    await takeBackup(url, other);
+    await writeFile(path.join(other, 'trades.copy.gz'), gzipSync('nothing'));
+    await rm(path.join(other, 'orders.copy.gz'));
+    await expect(withRestored(url, other, () => Promise.resolve())).rejects.toThrow(
+      /damaged: .*orders can not be read.*trades was changed/,
+    );
+    const left = await pipeline.sql(`select datname from pg_database where datname like 'sauda\\_restored%'`);
+    expect(left).toEqual([]);
+  });
+
+  it('is not restored over accounts', async () => {
+    await expect(restoreBackup(pipeline.parts.database.url, backup)).rejects.toThrow('it must be empty');
+  });
+});
+
+describe('an exported journal', () => {
+  const exported = (file: string, days: { from?: string; to?: string } = {}) =>
+    exportJournal(pipeline.parts.database.url, {
+      accountId: 'main',
+      from: days.from ?? null,
+      to: days.to ?? null,
+      file: path.join(folder, file),
+    });
+  const changed = async (
+    from: string,
+    to: string,
+    change: (lines: string[]) => string[],
+  ): Promise<string> => {
+    const lines = gunzipSync(await readFile(path.join(folder, from)))
+      .toString()
+      .split('\n');
+    await writeFile(path.join(folder, to), gzipSync(change(lines).join('\n')));
+    return path.join(folder, to);
+  };
+
+  it('proves itself: every entry up to the head', async () => {
+    const done = await exported('whole.gz');
+    const [head] = await pipeline.sql<{ seq: string; head: string }>(
+      `select seq, head from accounts where id = 'main'`,
+    );
+    expect(done).toMatchObject({
+      fromSeq: 1,
+      toSeq: Number(head?.seq),
+      entries: Number(head?.seq),
+      head: head?.head,
+    });
+    expect(await verifyExport(done.file)).toMatchObject({
+      ok: true,
+      value: { entries: done.entries, head: done.head },
+    });
+    expect(gunzipSync(await readFile(done.file)).toString()).toContain(filled);
+  });
+
+  it('of one day is that day’s, and of days without entries empty', async () => {
+    const [today] = await pipeline.sql<{ day: string }>(
+      `select sauda.trading_day(sauda.clock())::text as day`,
+    );
+    const day = today?.day ?? '';
+    expect((await exported('day.gz', { from: day, to: day })).fromSeq).toBe(1);
+    const empty = await exported('empty.gz', { from: '2031-01-01' });
+    expect(empty).toMatchObject({ entries: 0, fromSeq: null });
+    expect(await verifyExport(empty.file)).toMatchObject({ ok: true });
+  });
+
+  it.each<[string, (lines: string[]) => string[], RegExp]>([
+    [
+      'a changed entry',
+      (lines) =>
+        lines.map((line, n) => (n === 3 ? line.replace('main', 'mine').replace(/"at":"2/, '"at":"1') : line)),
+      /changed/,
+    ],
+    ['a left out entry', (lines) => lines.filter((_, n) => n !== 4), /entry 4 is missing/],
+    ['an end cut off', (lines) => lines.slice(0, 6), /ends after 5 entries/],
+    [
+      'entries cut off before the last line',
+      (lines) => [...lines.slice(0, 6), ...lines.slice(-2)],
+      /it holds 5/,
+    ],
+    ['another file', () => ['{"format":"else"}'], /not an export/],
+    ['no JSON', () => ['hello'], /can not be read/],
+  ])('with %s is no proof', async (_, change, why) => {
+    await exported('source.gz');
+    const verdict = await verifyExport(await changed('source.gz', 'changed.gz', change));
+    expect(verdict).toMatchObject({ ok: false, error: expect.stringMatching(why) as string });
+  });
+
+  it('that is not there, or of an account that is not, is told', async () => {
+    expect(await verifyExport(path.join(folder, 'nothing'))).toMatchObject({ ok: false });
+    await expect(
+      exportJournal(pipeline.parts.database.url, {
+        ...{ accountId: 'nobody', from: null, to: null, file: path.join(folder, 'x.gz') },
+      }),
+    ).rejects.toThrow('there is no account nobody');
+  });
+});

@@ -1,0 +1,279 @@
+/** The end of a trading day, by a moved clock: A.1.b, J.1.d, U22, U21's other half, and orders of limited life (trading.md section 1). */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OrderRow } from '../../../src/db/account-rows.ts';
+import { instantOfIst } from '../../../src/domain/calendar.ts';
+import { findOperation } from '../../../src/db/stores/operation-store.ts';
+import { closePositions } from '../../../src/services/close-positions.ts';
+import { pollAccount } from '../../../src/services/poll-account.ts';
+import { resolveOrder } from '../../../src/services/resolve-order.ts';
+import { runOperation } from '../../../src/services/run-operation.ts';
+import { submitOrder } from '../../../src/services/submit-order.ts';
+import { validateOrder } from '../../../src/services/validate-order.ts';
+import { control } from '../../support/pipeline/book.ts';
+import { fillPart } from '../../support/pipeline/commands.ts';
+import { expectInvariants } from '../../support/pipeline/invariants.ts';
+import { outsideOf } from '../../support/pipeline/outside.ts';
+import { replayDifferences } from '../../support/pipeline/replay.ts';
+import { type OrderFields, RESTING } from '../../support/pipeline/requests.ts';
+import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
+
+describe('a trading day', () => {
+  let pipeline: Pipeline;
+  /** How far the exchange's clock and that of the database are moved, milliseconds. */
+  let shiftMs = 0;
+
+  beforeAll(async () => {
+    pipeline = await startPipeline({
+      backend: 'postgres',
+      roles: [],
+      accounts: ['main', 'leftover', 'missed', 'doubt', 'amo', 'ttl', 'afterclose', 'delivery'],
+      exchange: {
+        tickIntervalMs: 3_600_000,
+        fillDelayMs: 0,
+        clock: { now: () => new Date(performance.timeOrigin + performance.now() + shiftMs) },
+      },
+    });
+  });
+  afterAll(async () => {
+    await pipeline.stop();
+  });
+
+  /** Moves both clocks to an instant in India. */
+  const moveTo = async (day: string, time: string): Promise<void> => {
+    const [real] = await pipeline.sql<{ now: Date }>('select clock_timestamp() as now');
+    shiftMs = instantOfIst(day, time).getTime() - (real?.now.getTime() ?? 0);
+    await pipeline.sql(
+      `insert into sauda.clock_offset (shift) values ($1 * interval '1 millisecond')
+       on conflict (id) do update set shift = excluded.shift`,
+      [shiftMs],
+    );
+  };
+  const sent = async (account: string, fields: OrderFields = {}): Promise<OrderRow> => {
+    const { id } = await pipeline.place({ account, ...RESTING, maxAgeMs: 0, ...fields });
+    const step = { accountId: account, orderId: id };
+    await validateOrder(pipeline.parts.context, step);
+    await submitOrder(pipeline.parts.context, step);
+    return pipeline.order(id);
+  };
+  const poll = (account: string) => pollAccount(pipeline.parts.context, account, { always: true });
+  const wipeBook = () => control(pipeline.exchange, 'POST', '/reset');
+  const alertsOf = async (account: string): Promise<string[]> =>
+    (
+      await pipeline.sql<{ type: string }>('select type from alerts where account_id = $1 order by at', [
+        account,
+      ])
+    ).map(({ type }) => type);
+  const everythingAddsUp = async (): Promise<void> => {
+    await expectInvariants(pipeline.sql);
+    expect(await replayDifferences(pipeline.parts.database)).toEqual([]);
+  };
+
+  it('A.1.b ends what is left of a day order as EXPIRED with its fills, by the last clean read of its day', async () => {
+    await moveTo('2026-11-24', '14:00');
+    const order = await sent('leftover');
+    await poll('leftover');
+    await fillPart(pipeline, 4);
+    await poll('leftover');
+    expect(await pipeline.order(order.id)).toMatchObject({ status: 'PARTIALLY_FILLED', filledQuantity: 4 });
+
+    await moveTo('2026-11-24', '16:30');
+    await poll('leftover');
+    await poll('leftover');
+    const noted = await pipeline.order(order.id);
+    expect(noted).toMatchObject({ status: 'PARTIALLY_FILLED' });
+    expect(noted.lastReadAt?.getTime()).toBeGreaterThanOrEqual(instantOfIst('2026-11-24', '16:30').getTime());
+    expect((await pipeline.kinds(order.id)).filter((kind) => kind === 'BrokerStatusChanged')).toHaveLength(1);
+
+    // After midnight it is still the same trading day: a book without the order proves nothing.
+    await wipeBook();
+    await moveTo('2026-11-25', '05:30');
+    await poll('leftover');
+    expect((await pipeline.order(order.id)).status).toBe('PARTIALLY_FILLED');
+
+    await moveTo('2026-11-25', '08:00');
+    await poll('leftover');
+    expect(await pipeline.order(order.id)).toMatchObject({ status: 'EXPIRED', filledQuantity: 4 });
+    expect(await alertsOf('leftover')).toEqual([]);
+    await everythingAddsUp();
+  });
+
+  it('J.1.d takes back a trade after the close, and the order ends with what stands', async () => {
+    await moveTo('2026-11-23', '14:00');
+    const order = await sent('afterclose');
+    await poll('afterclose');
+    for (const quantity of [4, 3]) {
+      await fillPart(pipeline, quantity);
+      await poll('afterclose');
+    }
+    await moveTo('2026-11-23', '16:30');
+    await poll('afterclose');
+    const [first] = (await pipeline.book('afterclose')).trades;
+    await outsideOf(pipeline, 'afterclose').bustTrade(first?.trade_id ?? '');
+    await poll('afterclose');
+    await poll('afterclose');
+    expect(await pipeline.order(order.id)).toMatchObject({ status: 'PARTIALLY_FILLED', filledQuantity: 3 });
+    const [position] = await pipeline.sql(
+      `select quantity, open_value::float8 as value from positions where account_id = 'afterclose'`,
+    );
+    expect(position).toEqual({ quantity: 3, value: 6900 });
+
+    await wipeBook();
+    await moveTo('2026-11-24', '08:00');
+    await poll('afterclose');
+    expect(await pipeline.order(order.id)).toMatchObject({ status: 'EXPIRED', filledQuantity: 3 });
+    expect(await alertsOf('afterclose')).toEqual(['trade_corrected']);
+    await everythingAddsUp();
+  });
+
+  it('U22 moves delivered shares to the holdings, and the position is neither lost nor doubted', async () => {
+    await moveTo('2026-11-26', '14:00');
+    await pipeline.changeSettings({ volumeCap: 0 });
+    const bought = await sent('delivery', {
+      product: 'CNC',
+      price: '2450.00',
+      stopLoss: '2430.00',
+      takeProfit: '2491.00',
+    });
+    await poll('delivery');
+    expect(await pipeline.order(bought.id)).toMatchObject({ status: 'FILLED' });
+
+    // T+1: no order, no trade and no position is left at the broker, only shares.
+    await wipeBook();
+    await control(pipeline.exchange, 'PUT', '/holdings/delivery', [
+      { tradingsymbol: 'RELIANCE', quantity: 10, average_price: '2450.00' },
+    ]);
+    await moveTo('2026-11-27', '10:00');
+    for (let look = 0; look < 3; look++) await poll('delivery');
+    const held = () => pipeline.sql(`select status, quantity from positions where account_id = 'delivery'`);
+    expect(await held()).toEqual([{ status: 'OPEN', quantity: 10 }]);
+    expect(await alertsOf('delivery')).toEqual([]);
+
+    // Closing sells them out of the holdings.
+    const closing = await closePositions(pipeline.parts.context, {
+      ...{ accountId: 'delivery', actor: 'a person', byOperator: true, strategyId: null, instrument: null },
+      ...{ product: null, quantity: null, includeExternal: false, reason: 'a test' },
+    });
+    if (!closing.ok) throw new Error(closing.error.message);
+    const run = () =>
+      runOperation(pipeline.parts.context, { accountId: 'delivery', operationId: closing.value.id });
+    await run();
+    const exits = await pipeline.sql<{ id: string }>(
+      `select id from orders where account_id = 'delivery' and role = 'EXIT'`,
+    );
+    expect(exits).toHaveLength(1);
+    for (const { id: orderId } of exits) {
+      await validateOrder(pipeline.parts.context, { accountId: 'delivery', orderId });
+      await submitOrder(pipeline.parts.context, { accountId: 'delivery', orderId });
+    }
+    await poll('delivery');
+    await run();
+    expect(await held()).toEqual([{ status: 'CLOSED', quantity: 0 }]);
+    const ended = await findOperation(pipeline.parts.context.db, 'delivery', closing.value.id);
+    expect(ended).toMatchObject({ state: 'DONE', details: { left: [] } });
+    expect(await alertsOf('delivery')).toEqual([]);
+    await everythingAddsUp();
+  });
+
+  it('that nobody read to its end leaves its orders as they were, and a person decides', async () => {
+    await moveTo('2026-11-25', '14:00');
+    const order = await sent('missed');
+    await poll('missed');
+    await wipeBook();
+    await moveTo('2026-11-26', '09:30');
+    await poll('missed');
+    await poll('missed');
+    expect(await pipeline.order(order.id)).toMatchObject({ status: 'OPEN' });
+    expect(await alertsOf('missed')).toEqual(['order_day_missed']);
+
+    const expired = () =>
+      resolveOrder(pipeline.parts.context, {
+        accountId: 'missed',
+        orderId: order.id,
+        actor: 'a person',
+        decision: 'expired',
+        brokerOrderId: null,
+        reason: 'the contract note has no such trade',
+      });
+    expect(await expired()).toMatchObject({ ok: true, value: { status: 'EXPIRED' } });
+    expect(await expired()).toMatchObject({ ok: true });
+    expect((await pipeline.kinds(order.id)).filter((kind) => kind === 'OrderExpired')).toHaveLength(1);
+    await everythingAddsUp();
+  });
+
+  it('that is over keeps an order in doubt in doubt: the new book is no evidence', async () => {
+    await moveTo('2026-11-26', '15:00');
+    await pipeline.addFault({ call: 'placeOrder', user: 'doubt', kind: 'timeout' });
+    const order = await sent('doubt');
+    expect(order.status).toBe('UNKNOWN');
+    await moveTo('2026-11-27', '09:30');
+    for (let look = 0; look < 3; look++) await poll('doubt');
+    expect((await pipeline.order(order.id)).status).toBe('UNKNOWN');
+    await everythingAddsUp();
+  });
+
+  it('does not end an after-market order, which lives on the next one', async () => {
+    await moveTo('2026-11-27', '20:00');
+    const order = await sent('amo', { variety: 'amo' });
+    await poll('amo');
+    await moveTo('2026-11-30', '09:00');
+    await poll('amo');
+    expect(await pipeline.order(order.id)).toMatchObject({
+      status: 'SUBMITTED',
+      brokerStatus: 'AMO REQ RECEIVED',
+    });
+    await control(pipeline.exchange, 'POST', '/orders/release-amo');
+    await poll('amo');
+    expect(await pipeline.order(order.id)).toMatchObject({ status: 'OPEN', cause: 'REQUEST' });
+    expect(
+      await pipeline.sql(`select id from orders where account_id = 'amo' and cause <> 'REQUEST'`),
+    ).toEqual([]);
+    await everythingAddsUp();
+  });
+
+  it('has orders that live for minutes: their end is EXPIRED, with what was filled', async () => {
+    await moveTo('2026-11-30', '11:00');
+    const order = await sent('ttl', { validity: 'TTL', validityMinutes: 2 });
+    await poll('ttl');
+    await fillPart(pipeline, 3);
+    await poll('ttl');
+    await moveTo('2026-11-30', '11:03');
+    await pipeline.setPrices({ 'NSE:RELIANCE': '2450.00' });
+    await poll('ttl');
+    expect(await pipeline.order(order.id)).toMatchObject({
+      status: 'EXPIRED',
+      filledQuantity: 3,
+      brokerStatus: 'CANCELLED',
+    });
+    expect(await alertsOf('ttl')).toEqual([]);
+    await everythingAddsUp();
+  });
+});
+
+describe('UNKNOWN_POLICY=neverPlaced', () => {
+  it('ends an order in doubt after its horizon and enough clean reads; a twin that comes later is followed', async () => {
+    const pipeline = await startPipeline({
+      backend: 'postgres',
+      environment: { UNKNOWN_POLICY: 'neverPlaced', BROKER_TIMEOUT_MS: '2000' },
+    });
+    try {
+      await pipeline.addFault({
+        call: 'placeOrder',
+        kind: 'lateVisibility',
+        silent: true,
+        delayMs: 3_600_000,
+      });
+      const order = await pipeline.place({ ...RESTING, maxAgeMs: 0 });
+      const ended = await pipeline.waitForStatus(order, 'REJECTED');
+      expect(ended.statusReason).toContain('decided by policy');
+      const reads = await pipeline.sql(`select 1 from broker_reads where clean`);
+      expect(reads.length).toBeGreaterThanOrEqual(3);
+      await control(pipeline.exchange, 'POST', '/orders/show');
+      await expect.poll(async () => (await pipeline.order(order.id)).status).toBe('OPEN');
+      const told = await pipeline.sql<{ type: string }>('select type from alerts order by at, id');
+      expect(told.map(({ type }) => type)).toEqual(['order_never_placed', 'late_twin']);
+      await expectInvariants(pipeline.sql);
+    } finally {
+      await pipeline.stop();
+    }
+  });
+});

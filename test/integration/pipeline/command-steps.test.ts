@@ -1,0 +1,338 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createDispatcher } from '../../../src/services/dispatch.ts';
+import { sendCommand } from '../../../src/services/send-command.ts';
+import { submitOrder } from '../../../src/services/submit-order.ts';
+import { validateOrder } from '../../../src/services/validate-order.ts';
+import { pollAccount } from '../../../src/services/poll-account.ts';
+import { callsOf } from '../../support/pipeline/book.ts';
+import { type Commands, commandsOf, fillPart } from '../../support/pipeline/commands.ts';
+import { expectInvariants } from '../../support/pipeline/invariants.ts';
+import { replayDifferences } from '../../support/pipeline/replay.ts';
+import { EXIT, type OrderFields, RESTING } from '../../support/pipeline/requests.ts';
+import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
+import { eventually } from '../../support/wait.ts';
+
+/** No role runs: every step of an order and its commands is taken by the test. */
+describe('commands, step by step', () => {
+  let pipeline: Pipeline;
+  let commands: Commands;
+
+  beforeAll(async () => {
+    pipeline = await startPipeline({
+      backend: 'postgres',
+      roles: [],
+      // Fills happen when a test sets prices.
+      exchange: { tickIntervalMs: 3_600_000, fillDelayMs: 0 },
+      environment: { MAX_POSITION_SIZE: '1000', BROKER_TIMEOUT_MS: '3000' },
+    });
+    commands = commandsOf(pipeline);
+  });
+  afterAll(async () => {
+    try {
+      await expectInvariants(pipeline.sql);
+      expect(await replayDifferences(pipeline.parts.database)).toEqual([]);
+    } finally {
+      await pipeline.stop();
+    }
+  });
+
+  const step = (id: string) => ({ accountId: 'main', orderId: id });
+  const validate = (id: string) => validateOrder(pipeline.parts.context, step(id));
+  const submit = (id: string) => submitOrder(pipeline.parts.context, step(id));
+  const send = (id: string) => sendCommand(pipeline.parts.context, step(id));
+  const poll = () => pollAccount(pipeline.parts.context, 'main', { always: true });
+  const placed = async (fields: OrderFields = {}): Promise<string> =>
+    (await pipeline.place({ ...RESTING, ...fields })).id;
+  const resting = async (fields: OrderFields = {}): Promise<string> => {
+    const id = await placed(fields);
+    await validate(id);
+    await submit(id);
+    await poll();
+    expect((await pipeline.order(id)).status).toBe('OPEN');
+    return id;
+  };
+  const setState = (state: string) =>
+    pipeline.sql(
+      `update accounts set trading_state = $1, halt_id = case when $1 = 'HALTED' then gen_random_uuid() end where id = 'main'`,
+      [state],
+    );
+  const calls = async (name: string): Promise<number> => (await callsOf(pipeline.exchange))[name] ?? 0;
+
+  describe('a cancel', () => {
+    it.each(['PENDING', 'VALIDATED'])('of a %s order ends it at once, without a call', async (status) => {
+      const id = await placed();
+      if (status === 'VALIDATED') await validate(id);
+      expect((await pipeline.order(id)).status).toBe(status);
+      const result = await commands.cancel({ id });
+      expect(result).toMatchObject({
+        ok: true,
+        value: { order: { status: 'CANCELLED' }, command: { state: 'DONE', outcome: 'ACCEPTED' } },
+      });
+      // Jobs that were on their way find nothing to do.
+      await validate(id);
+      await submit(id);
+      await send(id);
+      expect(await pipeline.order(id)).toMatchObject({
+        status: 'CANCELLED',
+        attempt: 0,
+        brokerOrderId: null,
+      });
+      expect(await pipeline.kinds(id)).toEqual(
+        expect.arrayContaining(['CommandRequested', 'OrderCancelled', 'CommandEnded']),
+      );
+    });
+
+    it('asked for a hundred times at once is one command and one call', async () => {
+      const id = await resting();
+      const before = await calls('cancelOrder');
+      const results = await Promise.all(Array.from({ length: 100 }, () => commands.cancel({ id })));
+      const ids = new Set(results.map((result) => (result.ok ? result.value.command.id : result.error.code)));
+      expect(ids.size).toBe(1);
+      await Promise.all(Array.from({ length: 20 }, () => send(id)));
+      expect(await calls('cancelOrder')).toBe(before + 1);
+      await poll();
+      expect(await commands.of({ id })).toMatchObject([{ outcome: 'ACCEPTED', sends: 1 }]);
+      expect(await commands.cancel({ id })).toMatchObject({ ok: false, error: { code: 'ORDER_FINISHED' } });
+    });
+
+    it('asked for twice with one key is the same one, also after the order has ended', async () => {
+      const id = await placed();
+      const first = await commands.cancel({ id }, 'cancel-key');
+      const again = await commands.cancel({ id }, 'cancel-key');
+      expect(first.ok && again.ok && first.value.command.id === again.value.command.id).toBe(true);
+      const other = await placed();
+      expect(await commands.cancel({ id: other }, 'cancel-key')).toMatchObject({
+        ok: false,
+        error: { code: 'IDEMPOTENCY_CONFLICT' },
+      });
+    });
+
+    it('whose answer is younger than a read of the book is not ended by that read, nor is its order', async () => {
+      const id = await resting();
+      await commands.cancel({ id });
+      const { context } = pipeline.parts;
+      // The read begins before the call; what it gives back is as new as can be.
+      const broker = Object.assign(
+        Object.create(context.broker('main')) as ReturnType<typeof context.broker>,
+        {
+          getOrders: async () => {
+            await send(id);
+            return context.broker('main').getOrders();
+          },
+        },
+      );
+      await pollAccount({ ...context, broker: () => broker }, 'main', { always: true });
+      expect(await pipeline.order(id)).toMatchObject({ status: 'OPEN' });
+      expect(await commands.of({ id })).toMatchObject([{ state: 'IN_FLIGHT', answer: 'ACKNOWLEDGED' }]);
+      await poll();
+      expect(await pipeline.order(id)).toMatchObject({ status: 'CANCELLED' });
+      expect(await commands.of({ id })).toMatchObject([{ outcome: 'ACCEPTED' }]);
+    });
+
+    it('that no queue brought to a worker is sent by the dispatcher; two of them make one call', async () => {
+      const id = await resting();
+      const before = await calls('cancelOrder');
+      await commands.cancel({ id });
+      await pipeline.sql(
+        `update order_commands set next_step_at = clock_timestamp() - interval '3 seconds' where order_id = $1`,
+        [id],
+      );
+      const { context } = pipeline.parts;
+      const deaf = {
+        ensureSchedules: () => Promise.resolve(null),
+        enqueueMany: () => Promise.resolve(false),
+      };
+      const beats = [createDispatcher(context, deaf), createDispatcher(context, deaf)];
+      await eventually(
+        async () => {
+          await Promise.all(beats.map((dispatcher) => dispatcher.beat()));
+          expect(await commands.of({ id })).toMatchObject([{ answer: 'ACKNOWLEDGED' }]);
+        },
+        { what: 'the cancel to be sent' },
+      );
+      await poll();
+      expect(await pipeline.order(id)).toMatchObject({ status: 'CANCELLED' });
+      expect(await calls('cancelOrder')).toBe(before + 1);
+    });
+
+    it('passes while trading is HALTED', async () => {
+      const id = await resting();
+      await setState('HALTED');
+      await commands.cancel({ id });
+      await send(id);
+      await poll();
+      await setState('ACTIVE');
+      expect(await pipeline.order(id)).toMatchObject({ status: 'CANCELLED' });
+    });
+  });
+
+  describe('a modify', () => {
+    it.each(['PENDING', 'VALIDATED'])(
+      'of a %s order changes it at once, and its checks run again',
+      async (status) => {
+        const id = await placed();
+        if (status === 'VALIDATED') await validate(id);
+        const result = await commands.modify({ id }, { quantity: 20, price: '2301.00' });
+        expect(result).toMatchObject({
+          ok: true,
+          value: { order: { status: 'PENDING', quantity: 20 }, command: { outcome: 'ACCEPTED' } },
+        });
+        await submit(id);
+        expect((await pipeline.order(id)).attempt).toBe(0);
+        await validate(id);
+        expect(await pipeline.order(id)).toMatchObject({
+          status: 'VALIDATED',
+          quantity: 20,
+          openingQuantity: 20,
+        });
+        await submit(id);
+        await poll();
+        const { orders } = await pipeline.book();
+        const { brokerOrderId } = await pipeline.order(id);
+        expect(orders.find((row) => row.order_id === brokerOrderId)).toMatchObject({
+          quantity: 20,
+          price: 2301,
+        });
+      },
+    );
+
+    it('of a PENDING order to terms over a limit has it rejected by its checks', async () => {
+      const id = await placed();
+      await commands.modify({ id }, { quantity: 5000 });
+      await validate(id);
+      expect(await pipeline.order(id)).toMatchObject({ status: 'REJECTED', failedCheck: 'QUANTITY_LIMITS' });
+    });
+
+    it('that breaks a rule of the market is refused with the field', async () => {
+      const id = await placed();
+      expect(await commands.modify({ id }, { price: '2300.03' })).toMatchObject({
+        ok: false,
+        error: { code: 'INVALID_ORDER', errors: [{ pointer: '/price', code: 'TICK_SIZE' }] },
+      });
+      await commands.cancel({ id });
+    });
+
+    it.each(['HALTED', 'REDUCING'])(
+      'that raises the quantity is an entry while %s; one that lowers it passes',
+      async (state) => {
+        const id = await resting({ quantity: 20 });
+        const before = await calls('modifyOrder');
+        await setState(state);
+        await commands.modify({ id }, { quantity: 21 });
+        await send(id);
+        expect(await commands.of({ id })).toMatchObject([{ outcome: 'REFUSED', sends: 0 }]);
+        expect((await commands.of({ id }))[0]?.reason).toContain(`trading is ${state}`);
+        expect(await calls('modifyOrder')).toBe(before);
+        await commands.modify({ id }, { quantity: 15 });
+        await send(id);
+        await poll();
+        await setState('ACTIVE');
+        expect(await pipeline.order(id)).toMatchObject({ status: 'OPEN', quantity: 15 });
+      },
+    );
+
+    it('that raises risk by its price is an entry, too', async () => {
+      const id = await resting();
+      await setState('HALTED');
+      await commands.modify({ id }, { price: '2310.00' });
+      await send(id);
+      await setState('ACTIVE');
+      expect(await commands.of({ id })).toMatchObject([{ outcome: 'REFUSED' }]);
+    });
+
+    it('counts its increase once: to exactly the limit passes, one more does not', async () => {
+      const id = await resting({
+        quantity: 600,
+        symbol: 'INFY',
+        price: '1500.00',
+        stopLoss: '1490.00',
+        takeProfit: '1530.00',
+      });
+      await commands.modify({ id }, { quantity: 1001 });
+      await send(id);
+      await commands.modify({ id }, { quantity: 1000 });
+      await send(id);
+      await poll();
+      expect((await commands.of({ id })).map(({ outcome }) => outcome)).toEqual(['REFUSED', 'ACCEPTED']);
+      expect((await commands.of({ id }))[0]?.reason).toBe(
+        'the position could reach 1001, over the limit of 1000',
+      );
+    });
+
+    it('on its way is counted against the limits of other orders', async () => {
+      const id = await resting({
+        quantity: 500,
+        symbol: 'TCS',
+        price: '3000.00',
+        stopLoss: '2990.00',
+        takeProfit: '3050.00',
+      });
+      await pipeline.addFault({ call: 'modifyOrder', kind: 'timeout' });
+      await commands.modify({ id }, { quantity: 900 });
+      await send(id);
+      const other = await placed({
+        quantity: 200,
+        symbol: 'TCS',
+        price: '3000.00',
+        stopLoss: '2990.00',
+        takeProfit: '3050.00',
+      });
+      await validate(other);
+      expect(await pipeline.order(other)).toMatchObject({
+        status: 'REJECTED',
+        failedCheck: 'QUANTITY_LIMITS',
+      });
+    });
+
+    it('taken between the reads of orders and of trades is not filled by its old quantity', async () => {
+      const id = await resting();
+      await fillPart(pipeline, 4);
+      await poll();
+      expect(await pipeline.order(id)).toMatchObject({ filledQuantity: 4 });
+      await commands.modify({ id }, { quantity: 20 });
+      const { context } = pipeline.parts;
+      const { brokerOrderId } = await pipeline.order(id);
+      const broker = Object.assign(
+        Object.create(context.broker('main')) as ReturnType<typeof context.broker>,
+        {
+          getOrders: async () => {
+            const rows = await context.broker('main').getOrders();
+            await send(id);
+            await eventually(
+              async () => {
+                await fillPart(pipeline, 6);
+                const { orders } = await pipeline.book();
+                expect(orders.find((row) => row.order_id === brokerOrderId)?.filled_quantity).toBe(10);
+              },
+              { what: 'the exchange to fill it' },
+            );
+            return rows;
+          },
+        },
+      );
+      await pollAccount({ ...context, broker: () => broker }, 'main', { always: true });
+      expect(await pipeline.order(id)).toMatchObject({
+        status: 'PARTIALLY_FILLED',
+        quantity: 10,
+        filledQuantity: 4,
+      });
+      await poll();
+      expect(await pipeline.order(id)).toMatchObject({
+        status: 'PARTIALLY_FILLED',
+        quantity: 20,
+        filledQuantity: 10,
+      });
+      expect(await commands.of({ id })).toMatchObject([{ outcome: 'ACCEPTED' }]);
+      await commands.cancel({ id });
+      await send(id);
+      await poll();
+    });
+
+    it('of an exit to more than the position is refused', async () => {
+      const id = await placed({ ...EXIT, quantity: 10, price: '2600.00', symbol: 'SBIN' });
+      expect(await commands.modify({ id }, { quantity: 20, price: '900.00' })).toMatchObject({ ok: true });
+      await validate(id);
+      expect(await pipeline.order(id)).toMatchObject({ status: 'REJECTED' });
+    });
+  });
+});

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { instantOfIst } from '../../../src/domain/calendar.ts';
+import { isDayOver, isFinalRead } from '../../../src/reconciliation/day-end.ts';
+
+const DAY = '2026-07-15';
+const share = { exchange: 'NSE', tradingDay: DAY, variety: 'regular', lastReadAt: null } as const;
+const metal = { ...share, exchange: 'MCX' } as const;
+const amo = { ...share, variety: 'amo' } as const;
+const on = (day: string, time: string) => instantOfIst(day, time);
+
+describe('the day of an order', () => {
+  it('is over at 06:00 of the next date, not at midnight', () => {
+    expect(isDayOver(share, on(DAY, '23:59'))).toBe(false);
+    expect(isDayOver(share, on('2026-07-16', '05:59:59'))).toBe(false);
+    expect(isDayOver(share, on('2026-07-16', '06:00'))).toBe(true);
+  });
+
+  it('is that of its release for an after-market order, and not over before it was seen there', () => {
+    expect(isDayOver(amo, on('2026-07-20', '12:00'))).toBe(false);
+    const seenThatEvening = { ...amo, lastReadAt: on(DAY, '20:00') };
+    expect(isDayOver(seenThatEvening, on('2026-07-16', '12:00'))).toBe(false);
+    const released = { ...amo, lastReadAt: on('2026-07-16', '09:20') };
+    expect(isDayOver(released, on('2026-07-16', '20:00'))).toBe(false);
+    expect(isDayOver(released, on('2026-07-17', '06:00'))).toBe(true);
+  });
+});
+
+describe('a final read', () => {
+  it('began after anything on the exchange could fill, on the same trading day', () => {
+    expect(isFinalRead(share, on(DAY, '15:59:59'))).toBe(false);
+    expect(isFinalRead(share, on(DAY, '16:00'))).toBe(true);
+    expect(isFinalRead(share, on('2026-07-16', '05:59'))).toBe(true);
+    expect(isFinalRead(share, on('2026-07-16', '06:00'))).toBe(false);
+    expect(isFinalRead(metal, on(DAY, '23:00'))).toBe(false);
+    expect(isFinalRead(metal, on(DAY, '23:58'))).toBe(true);
+  });
+});

@@ -1,0 +1,3 @@
+import { runAllWithArguments } from '../src/runtime/all.ts';
+
+await runAllWithArguments();

@@ -1,0 +1,3 @@
+import { runPaperExchange } from '../src/runtime/paper-process.ts';
+
+await runPaperExchange();

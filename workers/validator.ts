@@ -1,0 +1,4 @@
+import { runProcess } from '../src/runtime/process.ts';
+import { startValidator } from '../src/runtime/roles.ts';
+
+await runProcess('validator', (parts) => [startValidator(parts)]);
