@@ -29,16 +29,17 @@ export function isOut(command: Pick<Command, 'state' | 'answeredAt'>, readAt: Da
 }
 
 /**
- * True when nothing of what a command asked for can come any more, although it is in hand still: the broker refused
- * it, or the order has ended there. Other terms that the row shows then are somebody else's.
+ * True when nothing of what a command asked for can come any more, although it is in hand still: the order has ended
+ * there, whatever the call will be answered, or the broker refused it. Other terms that the row shows then are
+ * somebody else's.
  */
 export function isSpent(
   command: Pick<Command, 'state' | 'answer' | 'answeredAt'>,
   row: Pick<BrokerOrder, 'status'>,
   readAt: Date,
 ): boolean {
-  if (isOut(command, readAt)) return false;
-  return command.answer === 'REFUSED' || ENDED.has(meaningOfBrokerStatus(row.status));
+  if (ENDED.has(meaningOfBrokerStatus(row.status))) return true;
+  return command.answer === 'REFUSED' && !isOut(command, readAt);
 }
 
 export function commandVerdict(

@@ -59,7 +59,9 @@ export function followTerms(context: Context, view: AccountView, order: Order, r
         ? order.reserve
         : null;
   const changed = view.apply(order, { kind: 'OrderModified', commandId: null, terms, figures });
-  if (order.reserve !== null) tellLateModify(context, view, changed, describe(terms));
+  if (order.reserve === null) return changed;
+  if (command === null) tellLateModify(context, view, changed, describe(terms));
+  else tellOutsideModify(context, view, changed, { what: describe(terms), failed: null });
   return changed;
 }
 

@@ -103,6 +103,16 @@ const EXAMPLES: readonly (readonly Step[])[] = [
     { do: 'fill', of: 0, quantity: 6 },
     { do: 'send', of: 0, answer: 'taken' },
   ],
+  // The app changes an order, which fills by its new terms and is read before a command of ours is refused.
+  [
+    ...FILLED_IN_PART.slice(BEGUN.length),
+    { do: 'appModify', of: 0, quantity: 10, price: '2440.00' },
+    { do: 'modify', of: 0, quantity: 1, price: '2440.00' },
+    { do: 'fill', of: 0, quantity: 6 },
+    { do: 'read' },
+    { do: 'send', of: 0, answer: 'taken' },
+    { do: 'apply', nth: 0, turn: 0 },
+  ],
 ];
 
 describe('any story of orders', () => {

@@ -245,13 +245,16 @@ describe('modifications left', () => {
 });
 
 describe('a command that nothing can come of any more', () => {
-  it('is one that was refused, or whose order has ended, by a read begun after its answer', () => {
+  it('is one whose order has ended, also while its call is out, or one that was refused before the read began', () => {
     const taken = modify({ quantity: 5 });
     const refused = modify({ quantity: 5 }, { answer: 'REFUSED' });
     expect(isSpent(taken, row(), at(11))).toBe(false);
     expect(isSpent(refused, row(), at(11))).toBe(true);
-    expect(isSpent(taken, row({ status: 'COMPLETE' }), at(11))).toBe(true);
-    for (const one of [taken, refused]) expect(isSpent(one, row({ status: 'COMPLETE' }), at(10))).toBe(false);
+    expect(isSpent(refused, row(), at(10))).toBe(false);
+    for (const one of [taken, refused]) {
+      for (const seconds of [10, 11])
+        expect(isSpent(one, row({ status: 'COMPLETE' }), at(seconds))).toBe(true);
+    }
   });
 });
 
