@@ -196,6 +196,32 @@ export const queuePauses = pgTable('queue_pauses', {
     .default(sql`clock_timestamp()`),
 });
 
+/** How many jobs of a queue ended in a minute, over all processes; kept for a day. */
+export const queueMinutes = pgTable(
+  'queue_minutes',
+  {
+    queue: text('queue').notNull(),
+    minute: instant('minute').notNull(),
+    done: integer('done').notNull().default(0),
+    failed: integer('failed').notNull().default(0),
+  },
+  (t) => [primaryKey({ name: 'queue_minutes_pk', columns: [t.queue, t.minute] })],
+);
+
+/** Processes that live, or fell silent: one row each, written every few seconds, gone when one ends as asked. */
+export const workers = pgTable('workers', {
+  /** Of this life of the process. */
+  id: uuid('id').primaryKey(),
+  role: text('role').notNull(),
+  host: text('host').notNull(),
+  pid: integer('pid').notNull(),
+  version: text('version').notNull(),
+  /** The newest migration that its build knows. */
+  schemaVersion: text('schema_version').notNull(),
+  startedAt: instant('started_at').notNull(),
+  beatAt: instant('beat_at').notNull(),
+});
+
 /** Who may do what only one should: the dispatcher, an account's poll. Judged by the database clock. */
 export const leases = pgTable('leases', {
   name: text('name').primaryKey(),
