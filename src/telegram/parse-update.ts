@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ChatInput } from '../domain/chat.ts';
+import { clean, cut } from './rich-text.ts';
 
 /** Who wrote or pressed, and where. Ids as digits, of a group with a minus. */
 export interface Sender {
@@ -19,14 +20,18 @@ export interface ParsedUpdate {
 }
 
 const id = z.number().int();
+/** The last second that a date of four digits can name. */
+const MAX_SECONDS = 253_402_300_799;
+/** Our own buttons hold nothing else, and what a client makes up must not reach a row. */
+const PRINTABLE = /^[\x20-\x7E]+$/;
 const user = z.object({ id, is_bot: z.boolean().default(false) });
-const chat = z.object({ id, type: z.string() });
+const chat = z.object({ id, type: z.string().regex(/^[a-z_]{1,32}$/) });
 const message = z.object({
   message_id: id,
   from: user.optional(),
   sender_chat: z.unknown().optional(),
   chat,
-  date: id,
+  date: id.min(0).max(MAX_SECONDS),
   text: z.string().optional(),
   forward_origin: z.unknown().optional(),
   forward_date: z.unknown().optional(),
@@ -37,10 +42,10 @@ const update = z.object({
   message: message.optional(),
   callback_query: z
     .object({
-      id: z.string().max(256),
+      id: z.string().max(256).regex(PRINTABLE),
       from: user,
       message: z.object({ message_id: id, chat }).optional(),
-      data: z.string().max(64).optional(),
+      data: z.string().max(64).regex(PRINTABLE).optional().catch(undefined),
     })
     .optional(),
 });
@@ -53,6 +58,7 @@ const MAX_ARGUMENT = 300;
 /**
  * Reads one update of the Bot API; null: it is none. Edits, channel posts, forwards and what another bot wrote are not
  * for us: nobody meant them as a command here and now. `username` is our bot's; commands for another are not ours.
+ * Whatever was sent, what is returned can be stored: no NUL, no half of a character, no date beyond the calendar.
  */
 export function parseUpdate(raw: unknown, username: string | null): ParsedUpdate | null {
   const parsed = update.safeParse(raw);
@@ -110,5 +116,5 @@ function inputOf(
     return null;
   }
   const argument = [tail ?? '', rest.trim()].filter((part) => part !== '').join(' ');
-  return { ...of, kind: 'command', name: name.toLowerCase(), argument: argument.slice(0, MAX_ARGUMENT) };
+  return { ...of, kind: 'command', name: name.toLowerCase(), argument: cut(clean(argument), MAX_ARGUMENT) };
 }

@@ -63,8 +63,7 @@ export function lines(...parts: readonly (RichText | string | null)[]): RichText
 /** At most so many units; what is cut off shows as an ellipsis, and no character or entity is cut in two. */
 export function shorten({ text, entities }: RichText, most: number): RichText {
   if (text.length <= most) return { text, entities };
-  let end = most - 1;
-  if (isHighSurrogate(text[end - 1])) end -= 1;
+  const end = cut(text, most - 1).length;
   const kept = entities
     .filter(({ offset }) => offset < end)
     .map((entity) => ({ ...entity, length: Math.min(entity.length, end - entity.offset) }));
@@ -76,8 +75,13 @@ function formatted(type: Entity['type'], text: string): RichText {
   return { text: cleaned, entities: cleaned === '' ? [] : [{ type, offset: 0, length: cleaned.length }] };
 }
 
+/** The beginning of a text, at most so many units, with no character cut in two. */
+export function cut(text: string, most: number): string {
+  return text.slice(0, isHighSurrogate(text[most - 1]) ? most - 1 : most);
+}
+
 /** Without control characters, marks that turn the direction of text, and halves of characters. */
-function clean(text: string): string {
+export function clean(text: string): string {
   return text
     .replaceAll(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/g, ' ')
     .replaceAll(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD');

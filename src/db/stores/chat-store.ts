@@ -1,17 +1,39 @@
 import pg from 'pg';
 import type { ChatInput, PromptAction } from '../../domain/chat.ts';
 import type { Database } from '../client.ts';
+import { isRefusedWrite } from '../errors.ts';
 
 /** Telegram hands an update out again for a day at most. */
 const KEPT_FOR = '7 days';
 
-/** What people sent, kept before it is acknowledged; one that was kept before is left as it is. */
+export interface NewUpdate {
+  readonly key: string;
+  readonly input: ChatInput;
+}
+
+/**
+ * What people sent, kept before it is acknowledged; one that was kept before is left as it is. One that no row can
+ * hold must not keep the others out: the keys of such are returned, and it is dropped.
+ */
 export async function keepUpdates(
   db: Database,
   accountId: string,
-  updates: readonly { readonly key: string; readonly input: ChatInput }[],
-): Promise<void> {
-  if (updates.length === 0) return;
+  updates: readonly NewUpdate[],
+): Promise<string[]> {
+  if (updates.length === 0) return [];
+  try {
+    await insertUpdates(db, accountId, updates);
+    return [];
+  } catch (error) {
+    if (!isRefusedWrite(error)) throw error;
+    if (updates.length === 1) return updates.map(({ key }) => key);
+  }
+  const refused: string[] = [];
+  for (const update of updates) refused.push(...(await keepUpdates(db, accountId, [update])));
+  return refused;
+}
+
+async function insertUpdates(db: Database, accountId: string, updates: readonly NewUpdate[]): Promise<void> {
   await db.reads.query({
     name: 'sauda_keep_updates',
     text: `with old as (delete from chat_updates

@@ -109,6 +109,29 @@ describe('/halt', () => {
   });
 });
 
+describe('what can not be stored', () => {
+  it('does not hold up a /halt that comes behind it, nor does a stranger who can not be recorded', async () => {
+    await desk.pipeline.sql(
+      `create function refuse() returns trigger language plpgsql as $$ begin raise 'no strangers'; end $$`,
+    );
+    await desk.pipeline.sql(
+      `create trigger refuse before insert on chat_updates for each row
+        when (new.account_id = 'system') execute function refuse()`,
+    );
+    try {
+      desk.fake.say(ASHA, IN_ASHAS, `/order ${'x'.repeat(299)}🙂`);
+      desk.fake.say(ASHA, IN_ASHAS, '/order a\0b');
+      desk.fake.press(ASHA, { id: 1, chatId: ASHA.id }, '\0🙂'.slice(0, 2));
+      desk.fake.say(STRANGER, privateOf(STRANGER), '/halt');
+      desk.fake.say(ASHA, IN_ASHAS, '/halt behind all that', { agoSeconds: 600 });
+      await eventually(async () => expect(await state()).toBe('HALTED'), { what: 'the halt' });
+      await eventually(() => expect(desk.fake.pending()).toEqual([]), { what: 'all to be taken' });
+    } finally {
+      await desk.pipeline.sql(`drop trigger refuse on chat_updates`);
+    }
+  });
+});
+
 describe('starting again', () => {
   it('takes a press and a typed code, shows what it is about, and says what is stored', async () => {
     await haltNow();

@@ -51,3 +51,17 @@ it('an effect that fails leaves its update to be done, and later steps of one ru
     0,
   );
 });
+
+it('what no row can hold keeps nothing else out', async () => {
+  const said = { kind: 'command', name: 'halt', chatId: '1', userId: '1', saidAt: null } as const;
+  const refused = await keepUpdates(pipeline.parts.context.db, accountId, [
+    { key: '1/3', input: { ...said, argument: 'before' } },
+    { key: '1/4', input: { ...said, argument: `half of one ${'🙂'[0]!}` } },
+    { key: '1/5', input: { ...said, argument: 'with a NUL \0' } },
+    { key: '1/6', input: { ...said, argument: 'after' } },
+  ]);
+  expect(refused).toEqual(['1/4', '1/5']);
+  expect(
+    await pipeline.sql(`select key from chat_updates where key in ('1/3','1/4','1/5','1/6') order by key`),
+  ).toEqual([{ key: '1/3' }, { key: '1/6' }]);
+});

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseUpdate } from '../../../src/telegram/parse-update.ts';
 import { roleOf } from '../../../src/telegram/who.ts';
@@ -113,5 +114,56 @@ describe('what was said', () => {
       sender: { userId: '2', chatId: '-100', chatType: 'group' },
       input: { kind: 'press', data: 'p:abc', pressId: 'q', messageId: 5, saidAt: null },
     });
+  });
+});
+
+describe('whatever is sent', () => {
+  const anyText = fc.string({ unit: 'binary', maxLength: 400, size: 'max' });
+  /** A lone half of a character or a NUL: Postgres stores neither. */
+  const BAD = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
+  const expectStorable = (raw: unknown) => {
+    const parsed = parseUpdate(raw, 'sauda_bot');
+    for (const text of Object.values({ ...parsed?.sender, ...parsed?.input })) {
+      if (typeof text === 'string') expect(text).not.toMatch(BAD);
+    }
+    return parsed;
+  };
+
+  it('a command can be stored, however it is cut', () => {
+    fc.assert(
+      fc.property(anyText, fc.nat(3), (text, shift) => {
+        const parsed = expectStorable(
+          message({ text: `/halt ${'x'.repeat(shift)}${'🙂'.repeat(200)}${text}` }),
+        );
+        expect(parsed?.input).toMatchObject({ kind: 'command', name: 'halt' });
+        const { input } = expectStorable(message({ text: `/halt ${text}` }))!;
+        if (input?.kind === 'command') expect(input.argument.length).toBeLessThanOrEqual(300);
+      }),
+    );
+  });
+
+  it('so can a press, whose data are printable or none', () => {
+    fc.assert(
+      fc.property(anyText, anyText, (id, data) => {
+        const place = { message_id: 5, chat: { id: 1, type: 'private' } };
+        const callback_query = { id, from: { id: 1 }, message: place, data };
+        const { input } = expectStorable({ update_id: 1, callback_query })!;
+        if (input?.kind === 'press') expect(input.data).toMatch(/^[\x20-\x7E]{1,64}$/);
+      }),
+    );
+  });
+
+  it('nothing throws', () => {
+    fc.assert(
+      fc.property(fc.anything(), fc.integer(), (part, date) => {
+        const { message: said } = message();
+        expectStorable(part);
+        for (const field of Object.keys(said)) {
+          expectStorable({ update_id: 1, message: { ...said, [field]: part } });
+        }
+        expectStorable({ update_id: 1, message: { ...said, date } });
+      }),
+    );
+    expect(parseUpdate(message({ date: Number.MAX_SAFE_INTEGER }), null)?.input).toBeNull();
   });
 });
