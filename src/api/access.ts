@@ -3,7 +3,7 @@ import { SYSTEM_ACCOUNT } from '../domain/ids.ts';
 import { listAccountIds } from '../services/read-accounts.ts';
 import type { Clock } from '../time/clock.ts';
 import { ApiProblem } from './problem.ts';
-import type { Principal } from './principal.ts';
+import { type Principal, hasRole } from './principal.ts';
 
 /** How long "there is one account" may be believed. That an account exists never changes. */
 const ONLY_ACCOUNT_MS = 1000;
@@ -37,6 +37,22 @@ export function createAccountOf(db: Database, clock: Clock): AccountOf {
     known.add(wanted);
     return wanted;
   };
+}
+
+/**
+ * The accounts whose alerts a request is about. What belongs to no account (a worker that is down) is the business of
+ * an operator who is bound to none: it stands among the others, or alone as account `system`.
+ */
+export async function alertAccountsOf(
+  accountOf: AccountOf,
+  principal: Principal,
+  named: string | undefined,
+): Promise<string[]> {
+  const seesSystem =
+    principal.accountId === null && principal.strategyId === null && hasRole(principal, 'operator');
+  if (seesSystem && named === SYSTEM_ACCOUNT) return [SYSTEM_ACCOUNT];
+  const accountId = await accountOf(principal, named);
+  return seesSystem && named === undefined ? [accountId, SYSTEM_ACCOUNT] : [accountId];
 }
 
 /** The strategy a request is about; a token bound to one may not name another. */

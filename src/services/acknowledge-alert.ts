@@ -36,3 +36,27 @@ export async function acknowledgeAlert(
     },
   });
 }
+
+/**
+ * The same for several alerts of one account in one transaction, for a person who may see all of it. Those that are
+ * not there are left out of what is returned.
+ */
+export async function acknowledgeAlerts(
+  context: Context,
+  {
+    accountId,
+    actor,
+    alertIds,
+  }: Pick<Acknowledgement, 'accountId' | 'actor'> & { alertIds: readonly string[] },
+): Promise<AlertRow[]> {
+  return context.withAccount({
+    accountId,
+    actor,
+    needs: { alerts: alertIds },
+    run: (view) =>
+      alertIds.flatMap((id) => {
+        const alert = view.alert(id);
+        return alert === null ? [] : [view.acknowledgeAlert(alert)];
+      }),
+  });
+}

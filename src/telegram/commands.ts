@@ -1,13 +1,10 @@
 import type { ChatRole, PromptAction } from '../domain/chat.ts';
-import { acknowledgeAlert } from '../services/acknowledge-alert.ts';
-import { listAlerts, listStrategies } from '../services/read-lists.ts';
 import { readTradingState } from '../services/read-accounts.ts';
-import { listMutes, putMute } from '../db/stores/chat-store.ts';
-import { type Asker, type Desk, actorOf } from './desk.ts';
-import { stampOf } from './figures.ts';
+import { listStrategies } from '../services/read-lists.ts';
+import { acknowledge, mute } from './alert-commands.ts';
+import type { Asker, Desk } from './desk.ts';
 import { findOrderOf, orderView } from './order-view.ts';
-import { shortIdOf } from './pack-alerts.ts';
-import { type RichText, bold, code, concat, lines, plain, quoted } from './rich-text.ts';
+import { type RichText, bold, code, concat, lines, plain } from './rich-text.ts';
 import {
   alertsView,
   fundsView,
@@ -36,6 +33,8 @@ export interface Command {
   readonly role: ChatRole;
   readonly usage: string;
   readonly description: string;
+  /** With an argument it changes something without a question: refused when it was said too long ago. */
+  readonly changes?: true;
   readonly run: (desk: Desk, argument: string, asker: Asker) => Promise<Reply>;
 }
 
@@ -43,9 +42,6 @@ const say = (text: RichText | string): Reply => ({
   kind: 'say',
   text: typeof text === 'string' ? plain(text) : text,
 });
-
-const MAX_MUTE_MINUTES = 1440;
-const TYPE = /^[a-z][a-z0-9_]{0,63}$/;
 
 function view(
   name: string,
@@ -131,11 +127,13 @@ export const COMMANDS: readonly Command[] = [
       usage: 'TYPE MINUTES',
       description: 'no messages of a type for a while',
     },
-    run: mute,
+    changes: true,
+    run: async (desk, argument, asker) => say(await mute(desk, argument, asker)),
   },
   {
     ...{ name: 'ack', role: 'operator', usage: '[CODE|all]', description: 'an alert was seen' },
-    run: acknowledge,
+    changes: true,
+    run: async (desk, argument, asker) => say(await acknowledge(desk, argument, asker)),
   },
 ];
 
@@ -198,73 +196,4 @@ function login({ loginUrl }: Desk): Promise<Reply> {
   if (loginUrl === null) return Promise.resolve(say('Paper trading needs no login.'));
   const text = lines(plain('Log in at the broker, on its own page. Never write a password or a token here.'));
   return Promise.resolve({ kind: 'say', text, url: { text: 'Log in to Kite', url: loginUrl } });
-}
-
-async function mute(desk: Desk, argument: string, asker: Asker): Promise<Reply> {
-  const { context, accountId, channel } = desk;
-  if (argument === '') {
-    const muted = await listMutes(context.db, accountId, channel);
-    return say(
-      lines(
-        bold(muted.length === 0 ? 'Nothing is muted' : 'Muted'),
-        ...muted.map(({ type, until, by }) => plain(`${type} until ${stampOf(until)}, by ${by}`)),
-        plain('CRITICAL alerts come all the same. /mute TYPE MINUTES'),
-      ),
-    );
-  }
-  const [type = '', minutesText = ''] = argument.split(/\s+/);
-  const minutes = Number(minutesText);
-  if (!TYPE.test(type) || !/^\d{1,4}$/.test(minutesText) || minutes > MAX_MUTE_MINUTES) {
-    return say(
-      `/mute TYPE MINUTES, at most ${MAX_MUTE_MINUTES}; 0 ends it. Types are the titles of alerts: order_filled`,
-    );
-  }
-  await putMute(context.db, { accountId, channel, type, minutes, by: actorOf(asker) });
-  const now = (await listMutes(context.db, accountId, channel)).find((one) => one.type === type);
-  return say(
-    now === undefined
-      ? `${type} is not muted.`
-      : `${type} is muted until ${stampOf(now.until)}; CRITICAL alerts of it come all the same.`,
-  );
-}
-
-/** Alerts that are looked through for the one that is meant. */
-const MAX_UNSEEN = 200;
-
-async function acknowledge(desk: Desk, argument: string, asker: Asker): Promise<Reply> {
-  const { context, accountId } = desk;
-  const unseen = await listAlerts(context.db, { accountId, acknowledged: false, limit: MAX_UNSEEN });
-  const critical = unseen.filter(({ severity, clearedAt }) => severity === 'CRITICAL' && clearedAt === null);
-  const wanted = argument.toLowerCase();
-  const meant =
-    wanted === 'all' ? critical : wanted === '' ? [] : unseen.filter(({ id }) => shortIdOf(id) === wanted);
-  if (meant.length === 0) {
-    if (argument !== '')
-      return say(
-        wanted === 'all' ? 'Nothing CRITICAL stands unseen.' : 'No alert waits under this code; see /alerts.',
-      );
-    return say(
-      lines(
-        bold(`CRITICAL and not acknowledged: ${critical.length}`),
-        ...critical
-          .slice(0, 20)
-          .map(({ id, message }) => concat(`/ack_${shortIdOf(id)} `, quoted(message.slice(0, 150)))),
-        critical.length > 1 ? plain('/ack all for all of them') : null,
-      ),
-    );
-  }
-  const done: RichText[] = [];
-  for (const { id } of meant) {
-    const seen = await acknowledgeAlert(context, {
-      accountId,
-      alertId: id,
-      actor: actorOf(asker),
-      strategyId: null,
-    });
-    if (!seen.ok) continue;
-    const { message, acknowledgedAt, acknowledgedBy } = seen.value;
-    const at = acknowledgedAt === null ? '' : ` at ${stampOf(acknowledgedAt)}`;
-    done.push(concat(`Acknowledged by ${acknowledgedBy ?? '?'}${at}: `, quoted(message.slice(0, 150))));
-  }
-  return say(lines(...done));
 }

@@ -42,6 +42,10 @@ export interface Asker {
   readonly userId: string;
   readonly chatId: string;
   readonly role: ChatRole;
+  /** Of the update that asks. */
+  readonly key: string;
+  /** When it was written; null: a press carries no time. */
+  readonly saidAt: Date | null;
 }
 
 /** As rows and the journal name a person of the chat. */

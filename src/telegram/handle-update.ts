@@ -42,7 +42,8 @@ export async function handleUpdate(handling: Handling, update: KeptUpdate): Prom
   const { input, accountId, key } = update;
   const role = desk.people.get(input.userId);
   if (role !== undefined) {
-    const asker: Asker = { userId: input.userId, chatId: input.chatId, role };
+    const { userId, chatId, saidAt } = input;
+    const asker: Asker = { userId, chatId, role, key, saidAt: saidAt === null ? null : new Date(saidAt) };
     switch (input.kind) {
       case 'command':
         await handleCommand(handling, update, asker, input);
@@ -65,9 +66,10 @@ async function handleCommand(
   handling: Handling,
   update: KeptUpdate,
   asker: Asker,
-  { name, argument, saidAt }: Of<'command'>,
+  { name, argument }: Of<'command'>,
 ): Promise<void> {
   const { desk } = handling;
+  const { saidAt } = asker;
   const command = findCommand(name);
   if (command === null) {
     await answer(handling, asker, say(plain('I do not know this command; /help lists those I know.')));
@@ -81,21 +83,37 @@ async function handleCommand(
     );
     return;
   }
-  const ageMs = saidAt === null ? 0 : update.now.getTime() - new Date(saidAt).getTime();
+  const ageMs = saidAt === null ? 0 : update.now.getTime() - saidAt.getTime();
+  const isFresh = ageMs <= STOP_FRESH_MS;
+  const said = saidAt === null ? '' : stampOf(saidAt);
+  const refuse = () =>
+    answer(
+      handling,
+      asker,
+      say(
+        plain(
+          `Refused: /${command.name} was sent at ${said}, ${ageText(ageMs)} ago. Send it again if you still want it.`,
+        ),
+      ),
+    );
+  if (command.changes === true && argument !== '' && !isFresh) {
+    await refuse();
+    return;
+  }
   const reply = await command.run(desk, argument, asker);
   if (reply.kind !== 'ask') {
-    await answer(handling, asker, reply);
+    // What it changed is committed: an answer that is lost must not do it again.
+    const sent = answer(handling, asker, reply);
+    await (command.changes === true ? sent.catch((error: unknown) => notSent(handling, error)) : sent);
     return;
   }
   const { action } = reply;
-  if (ageMs <= STOP_FRESH_MS) {
+  if (isFresh) {
     await ask(handling, asker, action);
     return;
   }
-  const said = saidAt === null ? '' : stampOf(new Date(saidAt));
   if (action.kind !== 'halt') {
-    const text = `Refused: /${command.name} was sent at ${said}, ${ageText(ageMs)} ago. Send it again if you still want it.`;
-    await answer(handling, asker, say(plain(text)));
+    await refuse();
     return;
   }
   const late = plain(
@@ -231,8 +249,12 @@ async function act(
   const text = of.before === undefined ? result : lines(of.before, result);
   // The effect is committed and its alerts are rows: an answer that is lost must not repeat it.
   await (of.in === undefined ? answer(handling, asker, say(text)) : replace(handling, of.in, text)).catch(
-    (error: unknown) => desk.context.log.warn({ err: error }, 'an answer could not be sent'),
+    (error: unknown) => notSent(handling, error),
   );
+}
+
+function notSent({ desk }: Handling, error: unknown): void {
+  desk.context.log.warn({ err: error }, 'an answer could not be sent');
 }
 
 async function answer(handling: Handling, { chatId }: Asker, reply: Answer): Promise<void> {

@@ -122,6 +122,10 @@ function stampOf({ at }: AlertMessage): string {
 }
 
 function accountOf({ accountId }: AlertMessage): string {
+  return accountMark(accountId);
+}
+
+export function accountMark(accountId: string): string {
   return accountId === DEFAULT ? '' : `[${accountId}] `;
 }
 

@@ -1,13 +1,13 @@
 import { formatMoneyForPeople } from '../domain/money.ts';
 import { UNFINISHED_STATUSES } from '../domain/order-status.ts';
 import { readTradingState } from '../services/read-accounts.ts';
-import { listAlerts, listOrders, listStrategies } from '../services/read-lists.ts';
+import { listOrders, listStandingAlerts, listStrategies } from '../services/read-lists.ts';
 import { type PositionView, readPositions } from '../services/read-positions.ts';
 import { type RiskView, readRisk } from '../services/read-risk.ts';
 import type { Desk } from './desk.ts';
 import { ageText, gain, limitText, percent, rupees, stampOf, timeOf } from './figures.ts';
-import { shortIdOf } from './pack-alerts.ts';
-import { type RichText, bold, code, concat, lines, plain, quoted } from './rich-text.ts';
+import { accountMark, shortIdOf } from './pack-alerts.ts';
+import { type RichText, bold, code, concat, cut, lines, plain, quoted } from './rich-text.ts';
 
 /** Rows that a view shows; more are on the admin API. */
 const MAX_ROWS = 20;
@@ -172,18 +172,20 @@ export async function strategiesView({ context, accountId }: Desk): Promise<Rich
   );
 }
 
-export async function alertsView({ context, accountId }: Desk): Promise<RichText> {
-  const rows = await listAlerts(context.db, { accountId, open: true, limit: MAX_ROWS });
+/** Of every account and of the system; first what nobody has seen. */
+export async function alertsView({ context }: Desk): Promise<RichText> {
+  const { alerts, total } = await listStandingAlerts(context.db, MAX_ROWS);
   return lines(
-    bold(`Alerts that stand: ${rows.length === MAX_ROWS ? `the newest ${MAX_ROWS}` : rows.length}`),
-    ...rows.map(({ at, severity, message, acknowledgedAt, id }) =>
+    bold(`Alerts that stand: ${total}`),
+    ...alerts.map(({ at, severity, message, acknowledgedAt, id, accountId }) =>
       concat(
         code(timeOf(at).slice(0, 8)),
-        ` ${severity} `,
-        quoted(message.slice(0, 150)),
+        ` ${severity} ${accountMark(accountId)}`,
+        quoted(cut(message, 150)),
         acknowledgedAt === null ? ` /ack_${shortIdOf(id)}` : ' (seen)',
       ),
     ),
+    total > alerts.length ? plain(`and ${total - alerts.length} more`) : null,
   );
 }
 

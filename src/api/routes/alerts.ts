@@ -1,7 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { SEVERITIES } from '../../domain/alert-delivery.ts';
 import { type AcknowledgeRefusal, acknowledgeAlert } from '../../services/acknowledge-alert.ts';
-import { listAlerts, readDeliveries } from '../../services/read-lists.ts';
+import { type Result, err } from '../../lib/result.ts';
+import { type AlertRow, listAlerts, readDeliveries } from '../../services/read-lists.ts';
+import { alertAccountsOf } from '../access.ts';
 import { alertJson } from '../account-json.ts';
 import { decodeInstantAndId, page } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';
@@ -18,7 +20,8 @@ export const alertEndpoints = [
     method: 'get',
     path: '/v1/alerts',
     role: 'viewer',
-    summary: 'Alerts, newest first',
+    summary:
+      'Alerts, newest first; for operators bound to no account those of the system are among them, or alone with accountId=system',
     query: z.object({
       ...accountQuery,
       severity: z.enum(SEVERITIES).optional(),
@@ -29,11 +32,11 @@ export const alertEndpoints = [
     }),
     answers: { 200: { description: 'A page of alerts.', schema: alertListSchema } },
     handle: async ({ query, principal, context, accountOf }) => {
-      const { limit, cursor, acknowledged, open, ...filter } = query;
-      const accountId = await accountOf(principal, filter.accountId);
+      const { limit, cursor, acknowledged, open, accountId, ...filter } = query;
+      const accountIds = await alertAccountsOf(accountOf, principal, accountId);
       const rows = await listAlerts(context.db, {
         ...filter,
-        accountId,
+        accountIds,
         acknowledged: acknowledged === undefined ? undefined : acknowledged === 'true',
         open: open === undefined ? undefined : open === 'true',
         strategyId: principal.strategyId,
@@ -42,7 +45,7 @@ export const alertEndpoints = [
       });
       const deliveries = await readDeliveries(
         context.db,
-        accountId,
+        accountIds,
         rows.map(({ id }) => id),
       );
       return {
@@ -66,15 +69,15 @@ export const alertEndpoints = [
     handle: async ({ query, principal, context, accountOf, param }) => {
       const id = uuid().safeParse(param('id'));
       if (!id.success) throw new ApiProblem('INVALID_ID', { detail: 'An alert id is a UUID.' });
-      const accountId = await accountOf(principal, query.accountId);
-      const acknowledged = await acknowledgeAlert(context, {
-        accountId,
-        actor: actorOf(principal),
-        alertId: id.data,
-        strategyId: principal.strategyId,
-      });
+      const accountIds = await alertAccountsOf(accountOf, principal, query.accountId);
+      const of = { actor: actorOf(principal), alertId: id.data, strategyId: principal.strategyId };
+      let acknowledged: Result<AlertRow, AcknowledgeRefusal> = err('NOT_FOUND');
+      for (const accountId of accountIds) {
+        acknowledged = await acknowledgeAlert(context, { ...of, accountId });
+        if (acknowledged.ok || acknowledged.error !== 'NOT_FOUND') break;
+      }
       if (!acknowledged.ok) throw problemOf(acknowledged.error);
-      const deliveries = await readDeliveries(context.db, accountId, [id.data]);
+      const deliveries = await readDeliveries(context.db, accountIds, [id.data]);
       return { status: 200, body: alertJson(acknowledged.value, deliveries.get(id.data) ?? []) };
     },
   }),

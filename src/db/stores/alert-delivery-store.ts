@@ -30,7 +30,7 @@ export async function routeAlerts(db: Database, routes: readonly Route[]): Promi
           on w.severity = any(r.severities)
         join alerts a on a.account_id = w.account_id and a.id = w.id
         where w.severity = 'CRITICAL' or (a.type <> all(r.off) and not exists (
-          select from chat_mutes m where m.account_id = w.account_id and m.channel = r.channel
+          select from chat_mutes m where m.channel = r.channel
             and m.type = a.type and m.until > clock_timestamp()))
         on conflict do nothing)
       update alerts a set routed_at = clock_timestamp() from waiting w
@@ -172,7 +172,7 @@ export interface DeliveryRow {
 /** Deliveries of these alerts, by alert id; channels in the order of their names. */
 export async function readDeliveries(
   db: Database,
-  accountId: string,
+  accountIds: readonly string[],
   alertIds: readonly string[],
 ): Promise<Map<string, DeliveryRow[]>> {
   const found = new Map<string, DeliveryRow[]>(alertIds.map((id) => [id, []]));
@@ -181,8 +181,8 @@ export async function readDeliveries(
     name: 'sauda_deliveries',
     text: `select alert_id as "alertId", channel, state, attempts, delivered_at as "deliveredAt",
         last_error as "lastError", message_id as "messageId"
-      from alert_deliveries where account_id = $1 and alert_id = any($2::uuid[]) order by channel`,
-    values: [accountId, alertIds],
+      from alert_deliveries where account_id = any($1::text[]) and alert_id = any($2::uuid[]) order by channel`,
+    values: [accountIds, alertIds],
   });
   for (const { alertId, ...row } of rows) found.get(alertId)?.push(row);
   return found;

@@ -6,7 +6,7 @@ import { alerts, orders } from '../schema/index.ts';
 import type { InstantAndId } from './order-read-store.ts';
 
 export interface AlertFilter {
-  readonly accountId: string;
+  readonly accountIds: readonly string[];
   readonly severity?: AlertSeverity | undefined;
   readonly type?: string | undefined;
   readonly acknowledged?: boolean | undefined;
@@ -18,15 +18,28 @@ export interface AlertFilter {
   readonly limit: number;
 }
 
-/** Newest first, by (at, id): index alerts_newest. */
-export async function listAlerts(db: Database, filter: AlertFilter): Promise<AlertRow[]> {
+/** Newest first, by (at, id): each account by its index alerts_newest. */
+export async function listAlerts(db: Database, { accountIds, ...filter }: AlertFilter): Promise<AlertRow[]> {
+  const lists = await Promise.all(accountIds.map((accountId) => listOfAccount(db, accountId, filter)));
+  return lists.flat().sort(newestFirst).slice(0, filter.limit);
+}
+
+function newestFirst(a: AlertRow, b: AlertRow): number {
+  return b.at.getTime() - a.at.getTime() || (a.id < b.id ? 1 : -1);
+}
+
+async function listOfAccount(
+  db: Database,
+  accountId: string,
+  filter: Omit<AlertFilter, 'accountIds'>,
+): Promise<AlertRow[]> {
   const { before, strategyId } = filter;
   return db.orm
     .select()
     .from(alerts)
     .where(
       and(
-        eq(alerts.accountId, filter.accountId),
+        eq(alerts.accountId, accountId),
         filter.severity === undefined ? undefined : eq(alerts.severity, filter.severity),
         filter.type === undefined ? undefined : eq(alerts.type, filter.type),
         acknowledgedIs(filter.acknowledged),
@@ -40,6 +53,70 @@ export async function listAlerts(db: Database, filter: AlertFilter): Promise<Ale
     .orderBy(desc(alerts.at), desc(alerts.id))
     .limit(filter.limit);
 }
+
+/** CRITICAL, standing, and acknowledged by nobody: these are told again and again. Of every account. */
+const unseen = and(eq(alerts.severity, 'CRITICAL'), isNull(alerts.clearedAt), isNull(alerts.acknowledgedAt));
+
+/** Every account's alerts that stand, also those of no account: what nobody has seen first, then the newest. */
+export async function listStandingAlerts(
+  db: Database,
+  limit: number,
+): Promise<{ readonly alerts: AlertRow[]; readonly total: number }> {
+  const stands = isNull(alerts.clearedAt);
+  const [rows, total] = await Promise.all([
+    db.orm
+      .select()
+      .from(alerts)
+      .where(stands)
+      .orderBy(desc(sql`${unseen}`), desc(alerts.at), desc(alerts.id))
+      .limit(limit),
+    db.orm.$count(alerts, stands),
+  ]);
+  return { alerts: rows, total };
+}
+
+/** Those that a channel of this name, or one that begins so, had told by then. */
+export interface ToldBy {
+  readonly channel: string;
+  readonly at: Date;
+}
+
+/** Every account's CRITICAL alerts that nobody acknowledged, newest first. */
+export async function listUnseenAlerts(
+  db: Database,
+  { limit, toldBy }: { readonly limit: number; readonly toldBy?: ToldBy },
+): Promise<{ readonly alerts: AlertRow[]; readonly total: number }> {
+  const told =
+    toldBy === undefined
+      ? undefined
+      : sql`exists (select from alert_deliveries d where d.account_id = ${alerts.accountId}
+          and d.alert_id = ${alerts.id} and starts_with(d.channel, ${toldBy.channel})
+          and d.delivered_at < ${toldBy.at.toISOString()}::timestamptz)`;
+  const which = and(unseen, told);
+  const [rows, total] = await Promise.all([
+    db.orm.select().from(alerts).where(which).orderBy(desc(alerts.at), desc(alerts.id)).limit(limit),
+    db.orm.$count(alerts, which),
+  ]);
+  return { alerts: rows, total };
+}
+
+/** How long an alert that stands no more can still be named by its code. */
+const NAMED_FOR = '7 days';
+
+/** Alerts of any account whose id ends with these digits: those that stand, and those of the last days. */
+export async function findAlertsByCode(db: Database, code: string): Promise<AlertRow[]> {
+  const named = sql`right(replace(${alerts.id}::text, '-', ''), ${code.length}::int) = ${code}`;
+  const recent = sql`${alerts.accountId} in (select id from accounts)
+    and ${alerts.at} > sauda.clock() - interval '${sql.raw(NAMED_FOR)}'`;
+  return db.orm
+    .select()
+    .from(alerts)
+    .where(and(named, or(isNull(alerts.clearedAt), recent)))
+    .limit(MAX_NAMED);
+}
+
+/** Alerts that share a code: hardly ever two. */
+const MAX_NAMED = 10;
 
 function acknowledgedIs(wanted: boolean | undefined) {
   if (wanted === undefined) return undefined;

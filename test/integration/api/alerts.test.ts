@@ -31,10 +31,10 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-async function raise(orderId: string | null): Promise<string> {
+async function raise(orderId: string | null, accountId = 'main'): Promise<string> {
   const id = api.context.newId();
   await api.context.withAccount({
-    accountId: 'main',
+    accountId,
     actor: 'test',
     needs: { openAlerts: true },
     run: (view) =>
@@ -101,6 +101,60 @@ describe('acknowledging an alert', () => {
     expect((await acknowledge('00000000-0000-7000-8000-000000000000')).status).toBe(404);
     expect((await acknowledge('nonsense')).json.code).toBe('INVALID_ID');
     expect((await api.get('/v1/alerts/nonsense/acknowledge')).status).toBe(405);
+  });
+});
+
+describe('alerts of no account', () => {
+  let id: string;
+  beforeAll(async () => {
+    id = await raise(null, 'system');
+    for (const [name, role] of [
+      ['free-operator', 'operator'],
+      ['free-viewer', 'viewer'],
+    ] as const) {
+      tokens[name] = (await api.send('POST', '/v1/tokens', { body: { name, role } })).json.token;
+    }
+  });
+  const listed = async (path: string, token: string | undefined) => {
+    const { status, json } = await api.send('GET', path, token === undefined ? {} : { token });
+    return status === 200 ? json.items.map((one: { id: string }) => one.id) : status;
+  };
+
+  test('stand among the others, newest first and over pages, or alone, for operators bound to none', async () => {
+    for (const token of [undefined, tokens['free-operator']]) {
+      const all = await listed('/v1/alerts', token);
+      expect(all).toContain(id);
+      expect(all).toContain(alerts.account);
+      expect(await listed('/v1/alerts?accountId=system', token)).toEqual([id]);
+      expect(await listed('/v1/alerts?accountId=main', token)).not.toContain(id);
+      const paged: string[] = [];
+      let cursor = '';
+      do {
+        const { json } = await api.get(`/v1/alerts?limit=2${cursor}`);
+        paged.push(...(json.items as { id: string }[]).map((one) => one.id));
+        cursor = json.nextCursor === null ? '' : `&cursor=${encodeURIComponent(String(json.nextCursor))}`;
+      } while (cursor !== '');
+      expect(paged).toEqual(all);
+    }
+  });
+
+  test('are not there for anybody else', async () => {
+    for (const name of ['viewer', 'trader', 'operator', 'alpha', 'free-viewer']) {
+      expect(await listed('/v1/alerts', tokens[name])).not.toContain(id);
+      expect(await listed('/v1/alerts?accountId=system', tokens[name])).toBe(404);
+    }
+    for (const name of ['operator', 'alpha']) expect((await acknowledge(id, tokens[name])).status).toBe(404);
+    expect((await acknowledge(id, tokens['free-viewer'])).status).toBe(403);
+  });
+
+  test('are acknowledged by their id, with or without the name of the system', async () => {
+    const other = await raise(null, 'system');
+    const named = await api.send('POST', `/v1/alerts/${other}/acknowledge?accountId=system`, {
+      token: tokens['free-operator']!,
+    });
+    expect(named.json).toMatchObject({ accountId: 'system', acknowledgedBy: 'api:free-operator' });
+    expect((await acknowledge(id)).json).toMatchObject({ id, accountId: 'system' });
+    expect(await listed('/v1/alerts?accountId=system&acknowledged=false', undefined)).toEqual([]);
   });
 });
 

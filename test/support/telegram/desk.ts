@@ -40,6 +40,8 @@ export interface Desk {
     readonly severity: AlertSeverity;
     readonly type?: string;
     readonly message: string;
+    /** Default main. */
+    readonly accountId?: string;
   }): Promise<string>;
   readonly tradingState: () => Promise<string>;
   readonly actors: () => Promise<string[]>;
@@ -110,11 +112,11 @@ export async function startDesk(options: DeskOptions = {}): Promise<Desk> {
         { what: 'the press to be taken' },
       );
     },
-    raise: async ({ severity, type = 'test_alert', message }) => {
+    raise: async ({ severity, type = 'test_alert', message, accountId = 'main' }) => {
       const { context } = pipeline.parts;
       const id = context.newId();
       await context.withAccount({
-        accountId: 'main',
+        accountId,
         actor: 'test',
         needs: { openAlerts: true },
         run: (view) =>
