@@ -37,17 +37,19 @@ export function addAuditCommands(program: Command, say: Say): void {
   program
     .command('export')
     .description("write an account's journal for safe keeping: gzipped JSON lines that prove themselves")
-    .option('--account <id>', '', 'main')
+    .option('--account <id>', 'default: the only one')
     .option('--from <day>', 'first trading day, YYYY-MM-DD', day)
     .option('--to <day>', 'last trading day, YYYY-MM-DD', day)
     .option('--out <file>', 'default: journal-ACCOUNT.jsonl.gz here')
     .action(async ({ account, from, to, out }: ExportOptions) => {
-      const file = path.resolve(out ?? `journal-${account}.jsonl.gz`);
-      const request = { accountId: account, from: from ?? null, to: to ?? null, file };
+      const request = {
+        ...{ accountId: account ?? null, from: from ?? null, to: to ?? null },
+        fileOf: (id: string) => path.resolve(out ?? `journal-${id}.jsonl.gz`),
+      };
       const done = await withDatabaseHere(configOrExit(), 'sauda export', (url) =>
         exportJournal(url, request),
       );
-      say(done, () => `${done.entries} entries of ${account} are in ${file}\nhead ${done.head}`);
+      say(done, () => `${done.entries} entries of ${done.accountId} are in ${done.file}\nhead ${done.head}`);
     });
 
   program
@@ -77,10 +79,10 @@ export function addAuditCommands(program: Command, say: Say): void {
     .argument('<folder>')
     .option('--verify', 'into a database of its own, which is audited and dropped')
     .option('--into <url>', 'the database to fill; it must have no journal yet')
-    .action(async (folder: string, options: { verify?: boolean; into?: string }) => {
+    .action(async (folder: string, options: { verify?: boolean; into?: string }, command: Command) => {
       const source = path.resolve(folder);
       if ((options.verify === true) === (options.into !== undefined)) {
-        throw new Error('say either --verify, or --into with the database to fill');
+        command.error('say either --verify, or --into with the database to fill');
       }
       if (options.into !== undefined) {
         const done = await restoreBackup(options.into, source);
@@ -103,7 +105,7 @@ export function addAuditCommands(program: Command, say: Say): void {
 }
 
 interface ExportOptions {
-  readonly account: string;
+  readonly account?: string;
   readonly from?: string;
   readonly to?: string;
   readonly out?: string;

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { Client, ReconciliationBody } from '../client/index.ts';
 import { EXIT } from '../runtime/process.ts';
 import { table } from './format.ts';
@@ -22,16 +22,16 @@ export function addReconcileCommands(program: Command, say: Say, connect: () => 
     .command('approve')
     .description('take the broker’s figure for ours: sauda approve RUN 0 --reason "sold at the counter"')
     .argument('<run>', 'id of the run')
-    .argument('<difference>', 'its number in the run')
+    .argument('<difference>', 'its number in the run', place)
     .requiredOption('--reason <text>')
     .option('--price <price>', 'at which it changed hands; default: our own average')
     .option('--account <id>')
     .action(
-      async (id: string, index: string, options: { reason: string; price?: string; account?: string }) => {
+      async (id: string, index: number, options: { reason: string; price?: string; account?: string }) => {
         const { reason, price, account } = options;
         const run = await (
           await connect()
-        ).approveDifference(id, Number(index), {
+        ).approveDifference(id, index, {
           reason,
           ...(price === undefined ? {} : { price }),
           ...(account === undefined ? {} : { accountId: account }),
@@ -39,6 +39,11 @@ export function addReconcileCommands(program: Command, say: Say, connect: () => 
         say(run, () => runLines(run));
       },
     );
+}
+
+function place(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('the number of a difference, from 0.');
+  return Number(text);
 }
 
 function runLines(run: ReconciliationBody): string {

@@ -5,8 +5,9 @@ import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
-import pg from 'pg';
+import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { withConnection } from './connection.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
 
 /**
@@ -84,6 +85,7 @@ export async function restoreBackup(databaseUrl: string, folder: string): Promis
     // A migrated database holds the system's own account, which the backup holds, too.
     await client.query('delete from accounts');
     for (const table of manifest.tables) await copyIn(client, folder, table);
+    await moveSequences(client);
     await client.query('refresh materialized view strategy_performance');
     await client.query('commit');
   });
@@ -120,19 +122,8 @@ async function withClient<T>(
   applicationName: string,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: 5000,
-    application_name: applicationName,
-    options: '-c timezone=UTC -c search_path=public',
-  });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
+  const session = { application_name: applicationName, options: '-c timezone=UTC -c search_path=public' };
+  return withConnection(url, session, work);
 }
 
 async function refuseExisting(folder: string): Promise<void> {
@@ -202,6 +193,22 @@ async function copyIn(
   await pipeline(createReadStream(path.join(folder, `${name}.copy.gz`)), createGunzip(), stream);
   if (stream.rowCount !== rows) {
     throw new BackupError(`${name}: ${stream.rowCount} rows came back of ${rows}`);
+  }
+}
+
+/** COPY brings the numbers back and leaves the sequences that gave them at their start: the next row would be refused. */
+async function moveSequences(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ sequence: string; table: string; column: string }>(
+    `select pg_get_serial_sequence(quote_ident(c.relname), a.attname) as sequence, c.relname as table, a.attname as column
+     from pg_class c join pg_attribute a on a.attrelid = c.oid
+     where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+       and pg_get_serial_sequence(quote_ident(c.relname), a.attname) is not null`,
+  );
+  for (const { sequence, table, column } of rows) {
+    await client.query(
+      `select setval($1, coalesce(max("${column}"), 1), max("${column}") is not null) from "${table}"`,
+      [sequence],
+    );
   }
 }
 

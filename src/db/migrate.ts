@@ -3,8 +3,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator';
-import pg from 'pg';
+import type pg from 'pg';
 import { findUp } from '../lib/find-up.ts';
+import { withConnection } from './connection.ts';
 
 /** Advisory lock of the migrators: several processes may start at once, one migrates, the others wait. */
 const MIGRATION_LOCK = 7_283_201;
@@ -18,16 +19,12 @@ interface MigrationJournal {
   readonly entries: readonly { readonly when: number; readonly tag: string }[];
 }
 
-/** Applies every pending migration, in one transaction, under an advisory lock. Safe to run many times at once. */
+/** Applies every pending migration, in one transaction, under an advisory lock. Safe to run many times at once. Throws DatabaseNotReachableError. */
 export async function migrate(databaseUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl, options: '-c search_path=public' });
-  await client.connect();
-  try {
+  await withConnection(databaseUrl, { options: '-c search_path=public' }, async (client) => {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
     await applyMigrations(drizzle(client), { migrationsFolder: migrationsFolder() });
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** Names of migrations in this build that the database has not applied; readyz and tests look here. */

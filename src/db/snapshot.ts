@@ -1,6 +1,7 @@
 import { drizzle } from 'drizzle-orm/node-postgres';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Db } from './client.ts';
+import { withConnection } from './connection.ts';
 import * as schema from './schema/index.ts';
 
 /** The whole database as it was at one moment, read-only, while everything else goes on. */
@@ -18,24 +19,17 @@ export async function withSnapshot<T>(
   { timeoutMs, applicationName }: { readonly timeoutMs: number; readonly applicationName: string },
   work: (snapshot: Snapshot) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: 5000,
+  const session = {
     statement_timeout: timeoutMs,
     application_name: applicationName,
     options: '-c timezone=UTC -c search_path=public',
-  });
-  // A connection that breaks emits, too; the query in flight rejects, and that is what is handled.
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
+  };
+  return withConnection(url, session, async (client) => {
     await client.query('begin isolation level repeatable read, read only');
-    return await work({
+    return work({
       orm: drizzle(client, { schema }),
       query: async <Row extends object>(text: string, values?: readonly unknown[]) =>
         (await client.query<Row & pg.QueryResultRow>(text, values === undefined ? [] : [...values])).rows,
     });
-  } finally {
-    await client.end();
-  }
+  });
 }

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import { toldOutcomes } from '../config/telegram.ts';
 import { createAccountTransactions } from '../db/account-transaction.ts';
 import { connectDatabase } from '../db/client.ts';
+import { DatabaseNotReachableError } from '../db/connection.ts';
 import { listAccountIds } from '../services/read-accounts.ts';
 import {
   type ChangedTradingState,
@@ -10,11 +11,6 @@ import {
 } from '../services/set-trading-state.ts';
 import { newId } from '../time/random.ts';
 import { findDatabaseUrl } from './process.ts';
-
-/** Postgres is not there: nothing was halted. */
-export class DatabaseNotReachableError extends Error {
-  override readonly name = 'DatabaseNotReachableError';
-}
 
 /** What was asked breaks a rule; the message is a sentence. */
 export class HaltRefusedError extends Error {

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import { DatabaseNotReachableError } from '../db/connection.ts';
 import { migrate } from '../db/migrate.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
@@ -73,16 +74,10 @@ async function migrateOrExit(databaseUrl: string): Promise<void> {
   try {
     await migrate(databaseUrl);
   } catch (error) {
-    if (!isUnreachable(error)) throw error;
-    const { host } = new URL(databaseUrl);
-    process.stderr.write(`No database answers at ${host}: start it, or correct DATABASE_URL.\n`);
+    if (!(error instanceof DatabaseNotReachableError)) throw error;
+    process.stderr.write(`${error.message}\nStart it, or correct DATABASE_URL.\n`);
     process.exit(EXIT.notReachable);
   }
-}
-
-function isUnreachable(error: unknown): boolean {
-  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-  return ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ETIMEDOUT'].includes(String(code));
 }
 
 /** Stops parts in the reverse order of their start; one that fails does not keep the others. */

@@ -10,6 +10,7 @@ import {
   readAuditedAccounts,
   readJournalInBatches,
 } from '../db/stores/audit-store.ts';
+import { SYSTEM_ACCOUNT } from '../domain/ids.ts';
 import {
   CHAIN_START,
   type ChainHead,
@@ -28,12 +29,13 @@ import { type Result, err, ok } from '../lib/result.ts';
 const FORMAT = 'sauda-journal/1';
 
 export interface ExportRequest {
-  readonly accountId: string;
+  /** Null: the only one; refused when there are several. */
+  readonly accountId: string | null;
   /** Trading days in India, both included, YYYY-MM-DD; null: from the first, to the newest. */
   readonly from: string | null;
   readonly to: string | null;
-  /** Where the file is to be; it is there whole or not at all. */
-  readonly file: string;
+  /** Where the file of the account is to be; it is there whole or not at all. */
+  readonly fileOf: (accountId: string) => string;
 }
 
 export interface ExportedJournal {
@@ -62,13 +64,13 @@ interface Trailer {
 
 const EXPORT_STATEMENT_MS = 60_000;
 
-/** Writes the file. Throws when there is no such account, and what the disk or the database throws. */
+/** Writes the file. Throws when it is not clear whose journal is meant, and what the disk or the database throws. */
 export async function exportJournal(databaseUrl: string, request: ExportRequest): Promise<ExportedJournal> {
   const options = { timeoutMs: EXPORT_STATEMENT_MS, applicationName: 'sauda-export' };
   return withSnapshot(databaseUrl, options, async (snapshot) => {
-    const { accountId, from, to, file } = request;
-    const [account] = await readAuditedAccounts(snapshot, accountId);
-    if (account === undefined) throw new Error(`there is no account ${accountId}`);
+    const { from, to } = request;
+    const accountId = await accountOf(snapshot, request.accountId);
+    const file = request.fileOf(accountId);
     const range = await findJournalRange(snapshot, accountId, { from, to });
     const header: Header = {
       ...{ format: FORMAT, accountId, from, to },
@@ -89,6 +91,16 @@ export async function exportJournal(databaseUrl: string, request: ExportRequest)
     const [fromSeq, toSeq] = entries === 0 ? [null, null] : [range.firstSeq, range.firstSeq + entries - 1];
     return { file, accountId, entries, fromSeq, toSeq, head };
   });
+}
+
+async function accountOf(snapshot: Snapshot, named: string | null): Promise<string> {
+  const all = await readAuditedAccounts(snapshot, named);
+  const [first, second] = named === null ? all.filter(({ id }) => id !== SYSTEM_ACCOUNT) : all;
+  if (first === undefined) {
+    throw new Error(named === null ? 'there is no account to export' : `there is no account ${named}`);
+  }
+  if (second !== undefined) throw new Error('there are several accounts: name one with --account');
+  return first.id;
 }
 
 async function* linesOf(

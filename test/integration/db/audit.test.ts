@@ -4,11 +4,16 @@ import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BrokerPort } from '../../../src/broker/port.ts';
 import { restoreBackup, takeBackup, withRestored } from '../../../src/db/backup.ts';
 import { type AuditReport, auditBooks } from '../../../src/services/audit-books.ts';
 import { exportJournal, verifyExport } from '../../../src/services/export-journal.ts';
+import { loadInstruments } from '../../../src/services/load-instruments.ts';
+import { placeOrder } from '../../../src/services/place-order.ts';
+import { createTestDatabase } from '../../support/database.ts';
 import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
-import { EXIT, MARKET, RESTING, SHORT } from '../../support/pipeline/requests.ts';
+import { EXIT, MARKET, RESTING, SHORT, orderRequest } from '../../support/pipeline/requests.ts';
+import { eventually } from '../../support/wait.ts';
 
 const OPTIONS = { accountId: null, atRest: false, timeoutMs: 60_000 };
 
@@ -165,6 +170,45 @@ describe('a backup', () => {
     expect(left).toEqual([]);
   });
 
+  it('goes on trading where it was restored: the next instrument has a number of its own', async () => {
+    const restored = await createTestDatabase();
+    const parts = await pipeline.compose('restored', { databaseUrl: restored.url });
+    try {
+      await restoreBackup(restored.url, backup);
+      const { reads } = parts.database;
+      await reads.query('update instruments set listed_on = listed_on - 1');
+      const listed = await parts.defaultBroker.getInstruments();
+      const [first] = listed;
+      if (first === undefined) throw new Error('nothing is listed');
+      const more = [...listed, { ...first, tradingsymbol: 'NEWCOMER', instrumentToken: 7_777_777 }];
+      const broker = Object.assign(Object.create(parts.defaultBroker) as BrokerPort, {
+        getInstruments: () => Promise.resolve(more),
+      });
+      expect(await loadInstruments(parts.database, broker)).toBe(more.length);
+      const { rows } = await reads.query<{ last: boolean }>(
+        `select id = (select max(id) from instruments) as last from instruments where symbol = 'NEWCOMER'`,
+      );
+      expect(rows).toEqual([{ last: true }]);
+      for (const role of ['validator', 'submitter', 'fillPoller', 'dispatcher'] as const)
+        pipeline.startRole(role, parts);
+      await pipeline.readPrices(parts);
+      const placed = await placeOrder(parts.context, {
+        ...{ accountId: 'second', actor: 'test', request: orderRequest({}) },
+      });
+      if (!placed.ok) throw new Error('the order was refused');
+      await eventually(
+        async () => {
+          const found = await reads.query('select status from orders where id = $1', [placed.value.order.id]);
+          expect(found.rows).toEqual([{ status: 'FILLED' }]);
+        },
+        { what: 'an order in the restored database to be filled' },
+      );
+    } finally {
+      await parts.close();
+      await restored.drop();
+    }
+  });
+
   it('is not restored over accounts', async () => {
     await expect(restoreBackup(pipeline.parts.database.url, backup)).rejects.toThrow('it must be empty');
   });
@@ -176,7 +220,7 @@ describe('an exported journal', () => {
       accountId: 'main',
       from: days.from ?? null,
       to: days.to ?? null,
-      file: path.join(folder, file),
+      fileOf: () => path.join(folder, file),
     });
   const changed = async (
     from: string,
@@ -245,7 +289,7 @@ describe('an exported journal', () => {
     expect(await verifyExport(path.join(folder, 'nothing'))).toMatchObject({ ok: false });
     await expect(
       exportJournal(pipeline.parts.database.url, {
-        ...{ accountId: 'nobody', from: null, to: null, file: path.join(folder, 'x.gz') },
+        ...{ accountId: 'nobody', from: null, to: null, fileOf: () => path.join(folder, 'x.gz') },
       }),
     ).rejects.toThrow('there is no account nobody');
   });
