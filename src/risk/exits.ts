@@ -2,6 +2,7 @@ import { type Instrument, isEquity, isOption } from '../domain/instrument.ts';
 import { Decimal, decimal } from '../domain/money.ts';
 import type { Side } from '../domain/order.ts';
 import type { PriceView } from './check.ts';
+import type { Limits } from './limits.ts';
 
 /**
  * How far from the opposite quote an exit's limit is: far enough to trade at once, near enough for the exchange's
@@ -45,12 +46,22 @@ export function isLocked(side: Side, price: PriceView | null): boolean {
   return band !== null && (side === 'SELL' ? price.last.lte(band) : price.last.gte(band));
 }
 
-/** Largest quantity of one exit: whole lots within the exchange's freeze quantity and the order maximum. */
+/**
+ * Largest quantity of one exit: whole lots within the exchange's freeze quantity and the configured order maximum. A
+ * tighter maximum of the account or of a strategy, set at run time, is for what opens: it slows down no exit.
+ */
 export function sliceQuantity(
   instrument: Instrument,
-  limits: { readonly maxQuantityPerOrder: number; readonly freezeQuantity: number },
+  {
+    freezeQuantity,
+    limits,
+  }: {
+    /** FREEZE_QUANTITY: of contracts whose own is not known. */
+    readonly freezeQuantity: number;
+    readonly limits: Pick<Limits, 'maxQuantityPerOrder'>;
+  },
 ): number {
-  const freeze = instrument.freezeQuantity ?? (isEquity(instrument.exchange) ? 0 : limits.freezeQuantity);
+  const freeze = instrument.freezeQuantity ?? (isEquity(instrument.exchange) ? 0 : freezeQuantity);
   const bounds = [freeze, limits.maxQuantityPerOrder].filter((bound) => bound > 0);
   const largest = Math.min(...bounds, Number.MAX_SAFE_INTEGER);
   return Math.max(instrument.lotSize, largest - (largest % instrument.lotSize));

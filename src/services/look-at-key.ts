@@ -6,7 +6,6 @@ import { type Order, leavesQuantity, sideSign } from '../domain/order.ts';
 import { isFinal } from '../domain/order-status.ts';
 import { effectOf } from '../risk/effect.ts';
 import { exitPrice, isLocked, isPricedOut, sliceQuantity } from '../risk/exits.ts';
-import { limitsAt } from '../risk/limits.ts';
 import type { Context } from './context.ts';
 import { stageExit } from './stage-exit.ts';
 
@@ -161,9 +160,7 @@ function placeSlices(
   },
 ): Order[] {
   const { instrument, product, progress } = key;
-  const { maxQuantityPerOrder } = limitsAt(context.settings.limits, view.now, view.account.limits);
-  const { freezeQuantity } = context.settings;
-  const slice = sliceQuantity(instrument, { maxQuantityPerOrder, freezeQuantity });
+  const slice = sliceQuantity(instrument, context.settings);
   const keyName = `${instrument.id}/${product}`;
   return slicesOf(key, side, quantity, slice)
     .slice(0, MAX_SLICES)

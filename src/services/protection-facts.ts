@@ -7,7 +7,6 @@ import { isFinal } from '../domain/order-status.ts';
 import { type GuardRole, closingSide } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';
 import { exitPrice, sliceQuantity } from '../risk/exits.ts';
-import { limitsAt } from '../risk/limits.ts';
 import type { GroupFacts, Guard, GuardCommand } from '../risk/protection/plan.ts';
 import { isAtTarget, isBeyondStop, stopTerms } from '../risk/protection/stop-terms.ts';
 import type { Context } from './context.ts';
@@ -47,8 +46,6 @@ export function factsOf(
   const side = closingSide(group.side);
   const { withinMs } = context.settings.protection;
   const mayTry = isOpen && (group.retryAt === null || group.retryAt <= view.now);
-  const { maxQuantityPerOrder } = limitsAt(context.settings.limits, view.now, view.account.limits);
-  const { freezeQuantity } = context.settings;
   return {
     policy: group.policy,
     mode: group.mode,
@@ -69,7 +66,7 @@ export function factsOf(
       target: mayTry && group.targetRefusals < MAX_TARGET_REFUSALS,
       exit: mayTry,
     },
-    slice: sliceQuantity(instrument, { maxQuantityPerOrder, freezeQuantity }),
+    slice: sliceQuantity(instrument, context.settings),
     protectWithinMs: withinMs,
   };
 }

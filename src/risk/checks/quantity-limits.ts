@@ -1,6 +1,9 @@
 import { type Check, fail, inEachScope, pass } from '../check.ts';
 
-/** At least 1, whole lots, at most the order maximum and the freeze quantity, and the worst-case position's size. */
+/**
+ * At least 1, whole lots, at most the order maximum and the freeze quantity, and the worst-case position's size. What
+ * only reduces has no maximum of ours: a limit made tighter must not keep a position from being closed or guarded.
+ */
 export const quantityLimits: Check = {
   name: 'QUANTITY_LIMITS',
   run: (input) => {
@@ -14,19 +17,18 @@ export const quantityLimits: Check = {
         instrument.lotSize,
       );
     }
-    if (limits.maxQuantityPerOrder > 0 && quantity > limits.maxQuantityPerOrder) {
-      return fail(
-        `quantity ${quantity} is over the limit of ${limits.maxQuantityPerOrder} per order`,
-        quantity,
-        limits.maxQuantityPerOrder,
-      );
-    }
     const freeze = instrument.freezeQuantity;
     if (freeze !== null && quantity > freeze) {
       return fail(`quantity ${quantity} is over the exchange's freeze quantity ${freeze}`, quantity, freeze);
     }
-    const within = pass(`quantity ${quantity} is within limits`, quantity, limits.maxQuantityPerOrder);
-    if (input.effect.openingQuantity === 0) return within;
+    if (input.effect.openingQuantity === 0) {
+      return pass(`quantity ${quantity} is one the exchange takes`, quantity, freeze);
+    }
+    const most = limits.maxQuantityPerOrder;
+    if (most > 0 && quantity > most) {
+      return fail(`quantity ${quantity} is over the limit of ${most} per order`, quantity, most);
+    }
+    const within = pass(`quantity ${quantity} is within limits`, quantity, most);
     return inEachScope(input, ({ limits: { maxPositionSize }, effect: { worstCaseQuantity } }) =>
       maxPositionSize > 0 && worstCaseQuantity > maxPositionSize
         ? fail(

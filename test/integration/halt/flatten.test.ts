@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OperationRow } from '../../../src/db/account-rows.ts';
 import { findOperation } from '../../../src/db/stores/operation-store.ts';
+import { changeLimits } from '../../../src/services/change-limits.ts';
 import { setTradingState } from '../../../src/services/set-trading-state.ts';
 import { onEachBackend, type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
@@ -12,7 +13,7 @@ const FIVE = SHARES.slice(0, 5);
 onEachBackend((backend) => {
   describe('a flatten', () => {
     let pipeline: Pipeline;
-    const accounts = ['five', 'resting', 'stops', 'empty'];
+    const accounts = ['five', 'resting', 'stops', 'tightened', 'empty'];
 
     beforeAll(async () => {
       pipeline = await startPipeline({ backend, accounts, environment: { BROKER_TIMEOUT_MS: '2000' } });
@@ -100,6 +101,21 @@ onEachBackend((backend) => {
       expect(operation.state).toBe('DONE');
       expect((await pipeline.order(stop.id)).status).toBe('CANCELLED');
       expect(await heldAt('stops')).toEqual([]);
+    });
+
+    it('closes all at once although the limit an order was made tighter after the entry', async () => {
+      await filled('tightened', { ...MARKET, strategyId: 'tight' });
+      for (const strategyId of [null, 'tight']) {
+        const changed = await changeLimits(pipeline.parts.context, {
+          ...{ accountId: 'tightened', strategyId, actor: 'test', reason: 'a test', expiresAt: null },
+          changes: { MAX_QUANTITY_PER_ORDER: '3' },
+        });
+        expect(changed.ok).toBe(true);
+      }
+      const operation = await ended('tightened', await flattened('tightened'));
+      expect(operation).toMatchObject({ state: 'DONE', details: { left: [] } });
+      expect(operation.details.orders).toHaveLength(1);
+      expect(await heldAt('tightened')).toEqual([]);
     });
 
     it('with nothing to close is done at once', async () => {

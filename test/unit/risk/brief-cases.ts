@@ -603,14 +603,49 @@ const reducing = (changes: OrderChanges = {}): InputChanges => ({
       'FAIL',
     ],
     [
+      'has no maximum of ours for what only reduces',
+      {
+        order: { ...SELL, ...of(500) },
+        positions: [position({ quantity: 500 })],
+        limits: { maxQuantityPerOrder: 1 },
+      },
+      'PASS',
+      'quantity 500 is one the exchange takes',
+    ],
+    [
+      'but fails a part of a lot that only reduces',
+      {
+        instrument: NIFTY_PUT,
+        order: { ...SELL, ...of(100) },
+        positions: [position({ instrumentId: NIFTY_PUT.id, quantity: 150 })],
+      },
+      'FAIL',
+      'quantity 100 is not whole lots of 75',
+    ],
+    [
+      'and more than the freeze quantity that only reduces',
+      {
+        instrument: NIFTY_PUT,
+        order: { ...SELL, ...of(1875) },
+        positions: [position({ instrumentId: NIFTY_PUT.id, quantity: 1875 })],
+      },
+      'FAIL',
+      "quantity 1875 is over the exchange's freeze quantity 1800",
+    ],
+    [
+      'counts all of an order that opens in part',
+      {
+        order: { ...SELL, ...of(11) },
+        positions: [position({ quantity: 10 })],
+        limits: { maxQuantityPerOrder: 10 },
+      },
+      'FAIL',
+      'quantity 11 is over the limit of 10 per order',
+    ],
+    [
       'passes what reduces a position that is too large',
       { order: { ...SELL, ...of(500) }, positions: [position({ quantity: 5000 })] },
       'PASS',
-    ],
-    [
-      'fails an exit over the most of one order',
-      { order: { ...SELL, ...of(10_001) }, positions: [position({ quantity: 20_000 })] },
-      'FAIL',
     ],
   ]);
 }

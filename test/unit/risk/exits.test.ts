@@ -74,7 +74,7 @@ describe('the price of an exit', () => {
 });
 
 describe('the slice of an exit', () => {
-  const limits = { maxQuantityPerOrder: 10_000, freezeQuantity: 500 };
+  const limits = { freezeQuantity: 500, limits: { maxQuantityPerOrder: 10_000 } };
 
   it("is whole lots within the exchange's freeze quantity", () => {
     expect(sliceQuantity(NIFTY_PUT, limits)).toBe(1800);
@@ -84,10 +84,12 @@ describe('the slice of an exit', () => {
   it('falls back on the configured quantity for contracts, and has none for shares', () => {
     expect(sliceQuantity({ ...NIFTY_PUT, freezeQuantity: null }, limits)).toBe(450);
     expect(sliceQuantity(RELIANCE, limits)).toBe(10_000);
-    expect(sliceQuantity(RELIANCE, { ...limits, maxQuantityPerOrder: 0 })).toBe(Number.MAX_SAFE_INTEGER);
+    expect(sliceQuantity(RELIANCE, { ...limits, limits: { maxQuantityPerOrder: 0 } })).toBe(Number.MAX_SAFE_INTEGER);
   });
 
-  it('is at least a lot', () => {
+  it('is at least a lot, also under an order maximum of less, and never a part of one', () => {
+    expect(sliceQuantity(NIFTY_PUT, { ...limits, limits: { maxQuantityPerOrder: 10 } })).toBe(75);
+    expect(sliceQuantity(NIFTY_PUT, { ...limits, limits: { maxQuantityPerOrder: 160 } })).toBe(150);
     expect(sliceQuantity({ ...NIFTY_PUT, freezeQuantity: 10 }, limits)).toBe(75);
   });
 });
