@@ -79,6 +79,7 @@ export function riskJson(accountId: string, risk: RiskView): RiskJson {
     priceAges: risk.priceAges,
     monitoredAt: istOrNull(risk.monitoredAt),
     limits: [...risk.limits],
+    orderBudget: risk.orderBudget,
   };
 }
 

@@ -339,6 +339,16 @@ export interface RiskBody {
     left: string | null;
     baseline: string | null;
   }[];
+  /** The broker's order budget: calls a second and a minute, placements a day, and what each priority has left. */
+  orderBudget: Record<'second' | 'minute' | 'day', BudgetBody>;
+}
+
+export interface BudgetBody {
+  used: number;
+  /** 0: without a bound. */
+  limit: number;
+  /** Null: any number. */
+  left: Record<'kill' | 'protectiveExit' | 'exit' | 'cancel' | 'modify' | 'entry', number | null>;
 }
 
 /** What the checks would say of an order. Losses are positive; null where a price is missing. */

@@ -1,33 +1,38 @@
 /**
- * The broker's budget of order calls, kept on the account row and changed only under its lock (protocol.md).
- * A claim takes the next free slot: never more than `perSecond` slots in any sliding second, of which entries
- * and modifies may use `entriesPerSecond`; never more than `perMinute` in any minute (counted in tens of seconds, rounded up);
- * never more than `perDay` placements a trading day. A limit of 0 is off. Source: kite.md section 3.5.
+ * The broker's budget of order calls, kept on the account row and changed only under its lock (protocol.md). A call
+ * takes the next free slot: never more than `perSecond` slots in any sliding second, never more than `perMinute` in any
+ * minute (counted in tens of seconds, rounded up). Each priority may fill these only up to its own share (sharesOf), so
+ * that what is more urgent always finds room that lesser calls could not take. Of `perDay` placements a trading day the
+ * last are kept for exits, and what protects a position or ends a halted one is sent even beyond them: the broker
+ * decides. A limit of 0 is off. Source: kite.md section 3.5.
  */
 export interface BudgetLimits {
   readonly perSecond: number;
+  /** Of perSecond, what entries and modifies may fill. */
   readonly entriesPerSecond: number;
   readonly perMinute: number;
   readonly perDay: number;
 }
 
 export interface BudgetState {
-  /** The newest slots in the order they were given, epoch milliseconds; at most perSecond of them. */
+  /** Slots that are not a window old, epoch milliseconds, oldest first. */
   readonly slots: readonly number[];
-  readonly entrySlots: readonly number[];
   /** [start of ten seconds in epoch ms, calls], oldest first; at most eight. */
   readonly tens: readonly (readonly [number, number])[];
   readonly day: string;
   readonly placements: number;
 }
 
-export type CallPriority = 'kill' | 'protectiveExit' | 'exit' | 'cancel' | 'modify' | 'entry';
+/** From the most urgent down. kill: an exit of a halt's flatten; protectiveExit: what a position is guarded by. */
+export const CALL_PRIORITIES = ['kill', 'protectiveExit', 'exit', 'cancel', 'modify', 'entry'] as const;
+export type CallPriority = (typeof CALL_PRIORITIES)[number];
 
 export type SlotDecision =
   | { readonly kind: 'SLOT'; readonly at: number; readonly state: BudgetState }
   /** The next slot is too far away: come back then. */
   | { readonly kind: 'LATER'; readonly at: number }
-  | { readonly kind: 'DAY_SPENT' };
+  /** So many placements are used that calls of this priority may make no more today. */
+  | { readonly kind: 'DAY_SPENT'; readonly share: number };
 
 const TEN_SECONDS = 10_000;
 const SECOND = 1000;
@@ -35,7 +40,71 @@ const SECOND = 1000;
 /** How far ahead a slot may be for the worker to wait for it instead of coming back, milliseconds. */
 export const MAX_SLOT_WAIT_MS = 1000;
 
-export const EMPTY_BUDGET: BudgetState = { slots: [], entrySlots: [], tens: [], day: '', placements: 0 };
+export const EMPTY_BUDGET: BudgetState = { slots: [], tens: [], day: '', placements: 0 };
+
+/** Share of a minute's calls that may be used before a call of each priority waits. */
+const SHARE_OF_MINUTE: Readonly<Record<CallPriority, number>> = {
+  kill: 1,
+  protectiveExit: 1,
+  exit: 0.95,
+  cancel: 0.9,
+  modify: 0.85,
+  entry: 0.8,
+};
+/** Of a day's placements, what is kept back: 200 of 5,000 from entries, 50 of them from plain exits, too. */
+const DAY_KEPT_FROM_ENTRIES = 0.04;
+const DAY_KEPT_FROM_EXITS = 0.01;
+
+/** How full the second, the minute and the day may become by a call of one priority; 0 is without a bound. */
+export interface Shares {
+  readonly second: number;
+  readonly minute: number;
+  readonly day: number;
+}
+
+/** The nested shares: nothing that is less urgent may fill more than what is more urgent. */
+export function sharesOf(limits: BudgetLimits, priority: CallPriority): Shares {
+  return {
+    second: secondShare(limits, priority),
+    minute: limits.perMinute <= 0 ? 0 : atLeastOne(limits.perMinute * SHARE_OF_MINUTE[priority]),
+    day: dayShare(limits.perDay, priority),
+  };
+}
+
+function secondShare({ perSecond, entriesPerSecond }: BudgetLimits, priority: CallPriority): number {
+  const ofEntries = perSecond > 0 ? Math.min(entriesPerSecond || perSecond, perSecond) : entriesPerSecond;
+  switch (priority) {
+    case 'entry':
+    case 'modify':
+      return ofEntries;
+    // The last place is for what guards a position, beside any number of cancels and exits.
+    case 'cancel':
+    case 'exit':
+      return perSecond <= 0 ? 0 : Math.max(ofEntries, perSecond - 1);
+    case 'protectiveExit':
+    case 'kill':
+      return perSecond;
+  }
+}
+
+function dayShare(perDay: number, priority: CallPriority): number {
+  if (perDay <= 0) return 0;
+  switch (priority) {
+    case 'entry':
+    case 'modify':
+    case 'cancel':
+      return atLeastOne(perDay - Math.ceil(perDay * DAY_KEPT_FROM_ENTRIES));
+    case 'exit':
+      return atLeastOne(perDay - Math.ceil(perDay * DAY_KEPT_FROM_EXITS));
+    case 'protectiveExit':
+    case 'kill':
+      return 0;
+  }
+}
+
+function atLeastOne(share: number): number {
+  return Math.max(1, Math.floor(share));
+}
 
 /** Takes the next slot at or after `now` (epoch ms) for one call. */
 export function takeSlot(
@@ -50,28 +119,39 @@ export function takeSlot(
     readonly lateByMs?: number;
   },
 ): SlotDecision {
+  const { now, lateByMs = 0 } = call;
   const placements = state.day === call.day ? state.placements : 0;
-  if (call.places && limits.perDay > 0 && placements >= limits.perDay) return { kind: 'DAY_SPENT' };
+  const shares = sharesOf(limits, call.priority);
+  if (call.places && shares.day > 0 && placements >= shares.day) {
+    return { kind: 'DAY_SPENT', share: shares.day };
+  }
 
-  // Modifies share the slots of entries, so that exits and cancels never wait behind them.
-  const isEntry = call.priority === 'entry' || call.priority === 'modify';
-  const windowMs = SECOND + (call.lateByMs ?? 0);
-  let at = Math.max(call.now, windowFree(state.slots, limits.perSecond, windowMs));
-  if (isEntry) at = Math.max(at, windowFree(state.entrySlots, limits.entriesPerSecond, windowMs));
-  at = Math.max(at, minuteFree(state.tens, limits.perMinute, at));
-  if (at - call.now > MAX_SLOT_WAIT_MS + (call.lateByMs ?? 0)) return { kind: 'LATER', at };
+  const windowMs = SECOND + lateByMs;
+  const at = freeSlot(state, shares, now, windowMs);
+  if (at - now > MAX_SLOT_WAIT_MS + lateByMs) return { kind: 'LATER', at };
 
+  const kept = state.slots.filter((slot) => slot > now - windowMs);
   return {
     kind: 'SLOT',
     at,
     state: {
-      slots: keepLast(state.slots, at, limits.perSecond),
-      entrySlots: isEntry ? keepLast(state.entrySlots, at, limits.entriesPerSecond) : state.entrySlots,
-      tens: countTen(state.tens, limits.perMinute, at, call.now),
+      slots: shares.second > 0 ? [...kept, at].sort((a, b) => a - b) : kept,
+      tens: countTen(state.tens, limits.perMinute, at, now),
       day: call.day,
       placements: placements + (call.places ? 1 : 0),
     },
   };
+}
+
+/** The earliest instant that is free by the second and by the minute: each may put the other off. */
+function freeSlot(state: BudgetState, shares: Shares, now: number, windowMs: number): number {
+  let at = now;
+  for (;;) {
+    const bySecond = windowFree(state.slots, shares.second, at, windowMs);
+    const byMinute = Math.max(bySecond, minuteFree(state.tens, shares.minute, bySecond));
+    if (byMinute === at) return at;
+    at = byMinute;
+  }
 }
 
 /**
@@ -91,16 +171,62 @@ export function usedBudget(
   };
 }
 
+/** One window of the budget. */
+export interface BudgetLeft {
+  readonly used: number;
+  /** 0: without a bound. */
+  readonly limit: number;
+  /** By priority: how many more calls it may make; null: any number. */
+  readonly left: Readonly<Record<CallPriority, number | null>>;
+}
+
+/** The budget with its reserves, as an operator is shown it. */
+export function budgetLeft(
+  state: BudgetState,
+  limits: BudgetLimits,
+  now: number,
+  day: string,
+): Readonly<Record<'second' | 'minute' | 'day', BudgetLeft>> {
+  const used = usedBudget(state, now, day);
+  const of = (window: 'second' | 'minute' | 'day', limit: number): BudgetLeft => ({
+    used: used[window],
+    limit,
+    left: Object.fromEntries(
+      CALL_PRIORITIES.map((priority) => {
+        const share = sharesOf(limits, priority)[window];
+        return [priority, share === 0 ? null : Math.max(0, share - used[window])];
+      }),
+    ) as BudgetLeft['left'],
+  });
+  return {
+    second: of('second', limits.perSecond),
+    minute: of('minute', limits.perMinute),
+    day: of('day', limits.perDay),
+  };
+}
+
 /** Reads the stored state; anything unreadable counts as empty only when it is the initial empty object. */
 export function parseBudget(stored: unknown): BudgetState {
   if (typeof stored !== 'object' || stored === null || !('slots' in stored)) return EMPTY_BUDGET;
-  return stored as BudgetState;
+  const { slots, tens, day, placements } = stored as BudgetState;
+  return { slots, tens, day, placements };
 }
 
-/** Earliest instant at which one more call keeps at most `limit` in any window. */
-function windowFree(slots: readonly number[], limit: number, windowMs: number): number {
-  if (limit <= 0 || slots.length < limit) return 0;
-  return (slots[slots.length - limit] ?? 0) + windowMs;
+/** Earliest instant from `from` on at which one more call leaves at most `share` in every window that it lies in. */
+function windowFree(slots: readonly number[], share: number, from: number, windowMs: number): number {
+  if (share <= 0) return from;
+  // An instant that is not free becomes so when the oldest slot that crowds it leaves the window.
+  const ends = slots.map((slot) => slot + windowMs).filter((end) => end > from);
+  return [from, ...ends.sort((a, b) => a - b)].find((at) => isFree(slots, share, at, windowMs)) ?? from;
+}
+
+/** Slots are given ahead of time, so a call may have later ones beside it as well as earlier ones. */
+function isFree(slots: readonly number[], share: number, at: number, windowMs: number): boolean {
+  const near = slots.filter((slot) => Math.abs(slot - at) < windowMs);
+  return [at, ...near.filter((slot) => slot <= at)].every((first) => {
+    const inWindow = near.filter((slot) => slot >= first && slot < first + windowMs);
+    return inWindow.length < share;
+  });
 }
 
 function minuteFree(tens: readonly (readonly [number, number])[], limit: number, at: number): number {
@@ -117,10 +243,6 @@ function minuteFree(tens: readonly (readonly [number, number])[], limit: number,
     }
   }
   return free;
-}
-
-function keepLast(slots: readonly number[], at: number, limit: number): readonly number[] {
-  return limit <= 0 ? [] : [...slots, at].slice(-limit);
 }
 
 function countTen(

@@ -3,6 +3,7 @@ import { type RiskRows, type StoredFunds, readRiskRows } from '../db/stores/risk
 import type { TradingState } from '../domain/account.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import { type Decimal, ZERO, sum } from '../domain/money.ts';
+import { budgetLeft, parseBudget } from '../domain/order-budget.ts';
 import { isLive } from '../domain/order-status.ts';
 import { type Order, counted, reservedMargin } from '../domain/order.ts';
 import { openKeys, openRiskOf } from '../risk/effect.ts';
@@ -63,6 +64,8 @@ export interface RiskView {
   /** When the risk monitor last looked; null: not yet. */
   readonly monitoredAt: Date | null;
   readonly limits: readonly LimitUse[];
+  /** The broker's order budget with what each priority may still use of it. */
+  readonly orderBudget: ReturnType<typeof budgetLeft>;
 }
 
 export async function readRisk(
@@ -134,6 +137,12 @@ export function riskOf(rows: RiskRows, settings: ServiceSettings): RiskView {
       live,
       settings,
     }),
+    orderBudget: budgetLeft(
+      parseBudget(account.budget),
+      settings.budget,
+      rows.now.getTime(),
+      figures.tradingDay,
+    ),
   };
 }
 

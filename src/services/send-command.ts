@@ -146,7 +146,9 @@ function decide(context: Context, view: AccountView, attempt: Attempt): Decision
   }
   if (first.kind === 'CANCEL' || cutsToFilled(first, order)) {
     const { claimId } = attempt;
-    return claimCall(context, view, { order, command: first, priority: 'cancel', claimId });
+    // Protection takes a guard away before it could open the other side: that is as urgent as the guard.
+    const priority = isGuard(order) ? 'protectiveExit' : 'cancel';
+    return claimCall(context, view, { order, command: first, priority, claimId });
   }
   return attempt.judge
     ? claimModify(context, view, { order, command: first, ...attempt })

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerOrderRequest, PlacementOutcome } from '../broker/port.ts';
 import type { AccountView } from '../db/account-view.ts';
 import { CommitUnknownError } from '../db/errors.ts';
+import type { TradingState } from '../domain/account.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import { decimal } from '../domain/money.ts';
 import { type CallPriority, parseBudget, takeSlot } from '../domain/order-budget.ts';
@@ -25,6 +26,8 @@ import { rejectOrder, staleReason } from './reject-order.ts';
 
 /** A claim without an answer is resolved this long after the call must have ended, milliseconds. */
 export const RESOLVE_MARGIN_MS = 1000;
+/** An exit that the day's placements have no room for is looked at again after this, milliseconds. */
+const DAY_SPENT_RETRY_MS = 60_000;
 
 /**
  * Sends a VALIDATED order to the broker at most once. The claim (SUBMITTING, with its tag) is committed before the
@@ -117,16 +120,12 @@ export function decideClaim(
   const slot = takeSlot(parseBudget(view.account.budget), context.settings.budget, {
     now,
     day,
-    priority: priorityOf(order),
+    priority: priorityOf(view, order),
     places: true,
     lateByMs: context.settings.sendWindowMs,
   });
   if (slot.kind === 'LATER') return { kind: 'later', order, at: new Date(slot.at) };
-  if (slot.kind === 'DAY_SPENT') {
-    const reason = `the broker takes ${context.settings.budget.perDay} placements a day and all are used`;
-    rejectOrder(view, order, { by: 'OMS', failedCheck: 'ORDER_BUDGET', reason });
-    return { kind: 'nothing' };
-  }
+  if (slot.kind === 'DAY_SPENT') return daySpent(context, view, order, slot.share);
   view.setBudget(slot.state);
   const sendBy = slot.at + context.settings.sendWindowMs;
   const attempt = order.attempt + 1;
@@ -168,9 +167,13 @@ function resolveOverdue(view: AccountView, order: Order): void {
 }
 
 function mayBeFenced(view: AccountView, order: Order): boolean {
-  const strategy = order.strategyId === null ? null : view.strategy(order.strategyId);
-  const active = view.account.tradingState === 'ACTIVE' && (strategy?.tradingState ?? 'ACTIVE') === 'ACTIVE';
-  return order.reduceOnly || !active;
+  return order.reduceOnly || statesOf(view, order).some((state) => state !== 'ACTIVE');
+}
+
+/** Of the account, and of the order's strategy. */
+function statesOf(view: AccountView, { strategyId }: Order): TradingState[] {
+  const strategy = strategyId === null ? null : view.strategy(strategyId);
+  return [view.account.tradingState, strategy?.tradingState ?? 'ACTIVE'];
 }
 
 /** The halt and reduceOnly are judged again under the lock: a fill or a halt may have come since validation. */
@@ -185,9 +188,37 @@ function isFenced(context: Context, view: AccountView, order: Order): boolean {
   return false;
 }
 
-function priorityOf(order: Order): CallPriority {
+/** An entry is refused; an exit is never: it waits and is told, for the next day or for more room. */
+function daySpent(context: Context, view: AccountView, order: Order, share: number): ClaimDecision {
+  const { perDay } = context.settings.budget;
+  const ofDay = `the broker takes ${perDay} placements a day`;
+  if (!isExit(order)) {
+    const reason = `${ofDay}; ${share} are used, and what is left is kept for exits`;
+    rejectOrder(view, order, { by: 'OMS', failedCheck: 'ORDER_BUDGET', reason });
+    return { kind: 'nothing' };
+  }
+  const { side, quantity, symbol, clientOrderId } = order;
+  view.raiseAlert({
+    id: context.newId(),
+    severity: 'CRITICAL',
+    type: 'order_budget_spent',
+    condition: 'budget:day',
+    message: `${ofDay} and ${share} are used: exits like ${side} ${quantity} ${symbol} (${clientOrderId}) wait; what is left is kept for stops. Close by hand what can not wait`,
+    details: { perDay, share, clientOrderId },
+    orderId: order.id,
+  });
+  return { kind: 'later', order, at: new Date(view.real.realNow.getTime() + DAY_SPENT_RETRY_MS) };
+}
+
+/** What guards a position, and what a halt's flatten closes, goes before everything else. */
+function priorityOf(view: AccountView, order: Order): CallPriority {
+  if (!isExit(order)) return 'entry';
   if (order.role === 'STOP') return 'protectiveExit';
-  return isExit(order) ? 'exit' : 'entry';
+  if (order.role !== 'EXIT') return 'exit';
+  // A guard with this role is the exit of a position that could not have its stop.
+  if (isGuard(order)) return 'protectiveExit';
+  const ofOperation = typeof order.metadata?.['operationId'] === 'string';
+  return ofOperation && statesOf(view, order).includes('HALTED') ? 'kill' : 'exit';
 }
 
 /** The claim's commit had no answer: only our own claim id, read on a new connection, allows the call. */

@@ -3,6 +3,7 @@ import { PROTECTION_POLICIES } from '../../domain/protection-policy.ts';
 import { TRADING_STATES } from '../../domain/account.ts';
 import { SEVERITIES } from '../../domain/alert-delivery.ts';
 import { EXCHANGES, PRODUCTS } from '../../domain/instrument.ts';
+import { CALL_PRIORITIES } from '../../domain/order-budget.ts';
 import { ORDER_STATUSES } from '../../domain/order-status.ts';
 import { API_ROLES } from '../principal.ts';
 import { date, instant, listOf, money, record, share } from './parts.ts';
@@ -37,6 +38,15 @@ export const positionSchema = z
   .openapi('Position');
 export type PositionJson = z.infer<typeof positionSchema>;
 export const positionListSchema = listOf(positionSchema);
+
+const budgetWindow = z.object({
+  used: z.int(),
+  limit: z.int().openapi({ description: '0: without a bound.' }),
+  left: z.record(z.enum(CALL_PRIORITIES), z.int().nullable()).openapi({
+    description: 'By priority: calls it may still make now; null: any number.',
+    example: { kill: 8, protectiveExit: 8, exit: 7, cancel: 7, modify: 6, entry: 6 },
+  }),
+});
 
 export const riskSchema = z
   .object({
@@ -88,6 +98,9 @@ export const riskSchema = z
         baseline: money.nullable(),
       }),
     ),
+    orderBudget: z
+      .object({ second: budgetWindow, minute: budgetWindow, day: budgetWindow })
+      .openapi({ description: "The broker's order budget: calls a second and a minute, placements a day." }),
   })
   .openapi('Risk');
 export type RiskJson = z.infer<typeof riskSchema>;

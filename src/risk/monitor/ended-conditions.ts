@@ -31,6 +31,8 @@ export function hasEnded(alert: StandingAlert): boolean {
       return order !== null && order.status !== 'UNKNOWN';
     case 'trades_missing':
       return order !== null && order.awaitingTradesSince === null;
+    case 'order_budget_spent':
+      return order !== null && order.status !== 'VALIDATED';
     case 'order_parked':
       return order !== null && (order.parkedAt === null || order.finishedAt !== null);
     case 'broker_status_unknown':

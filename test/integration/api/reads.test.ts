@@ -358,6 +358,9 @@ describe('risk', () => {
     expect(limits.get('ORDER_PLACEMENTS_PER_DAY')).toMatchObject({ limit: '5000', used: '0', left: '5000' });
     expect(limits.get('ORDER_CALLS_PER_SECOND')).toMatchObject({ limit: '8', used: '0', left: '8' });
     expect(limits.get('ORDER_CALLS_PER_MINUTE')).toMatchObject({ limit: '380', used: '0', left: '380' });
+    expect(json.orderBudget.day).toMatchObject({ used: 0, limit: 5000, left: { entry: 4800, exit: 4950 } });
+    expect(json.orderBudget.second.left).toMatchObject({ entry: 6, exit: 7, protectiveExit: 8, kill: 8 });
+    expect(json.orderBudget.minute.left).toMatchObject({ entry: 304, cancel: 342, kill: 380 });
     expect(limits.get('MAX_ORDER_VALUE')).toMatchObject({ limit: '100000.00', used: null, left: null });
     expect(limits.get('MAX_OPEN_ORDER_VALUE')).toMatchObject({ limit: '500000.00', baseline: '100000.00' });
     expect(limits.get('MAX_POSITION_VALUE')).toMatchObject({ limit: '0.00', left: null });

@@ -3,10 +3,13 @@ import { describe, expect, it } from 'vitest';
 import {
   type BudgetLimits,
   type BudgetState,
+  CALL_PRIORITIES as PRIORITIES,
   type CallPriority,
   EMPTY_BUDGET,
   MAX_SLOT_WAIT_MS,
+  budgetLeft,
   parseBudget,
+  sharesOf,
   takeSlot,
   usedBudget,
 } from '../../../src/domain/order-budget.ts';
@@ -15,7 +18,6 @@ const NOW = Date.UTC(2026, 6, 15, 4, 0, 0);
 const DAY = '2026-07-15';
 const DEFAULTS: BudgetLimits = { perSecond: 8, entriesPerSecond: 6, perMinute: 380, perDay: 5000 };
 const OFF: BudgetLimits = { perSecond: 0, entriesPerSecond: 0, perMinute: 0, perDay: 0 };
-const PRIORITIES: readonly CallPriority[] = ['kill', 'protectiveExit', 'exit', 'cancel', 'modify', 'entry'];
 
 interface Call {
   readonly now: number;
@@ -63,6 +65,8 @@ function mostIn(slots: readonly Slot[], ms: number): number {
   });
   return most;
 }
+
+const isUrgent = (priority: CallPriority) => priority === 'kill' || priority === 'protectiveExit';
 
 const someLimits = fc.record({
   perSecond: fc.integer({ min: 0, max: 8 }),
@@ -123,15 +127,20 @@ describe('the budget under any arrival of calls', () => {
     );
   });
 
-  it('never gives more than perDay placements, and other calls do not use them up', () => {
+  it('never gives more than perDay placements but to what is urgent, and other calls do not use them up', () => {
     fc.assert(
       fc.property(someLimits, someCalls, (limits, calls) => {
         const { decisions, state, slots } = run(limits, calls);
-        const placed = slots.filter((slot) => slot.places).length;
-        if (limits.perDay > 0) expect(placed).toBeLessThanOrEqual(limits.perDay);
-        if (slots.length > 0) expect(state.placements).toBe(placed);
+        const placed = slots.filter((slot) => slot.places);
+        if (limits.perDay > 0) {
+          const last = placed.findLastIndex(({ priority }) => !isUrgent(priority));
+          expect(last).toBeLessThan(limits.perDay);
+        }
+        if (slots.length > 0) expect(state.placements).toBe(placed.length);
         decisions.forEach((decision, index) => {
-          if (decision.kind === 'DAY_SPENT') expect(calls[index]?.places).toBe(true);
+          if (decision.kind !== 'DAY_SPENT') return;
+          expect(calls[index]?.places).toBe(true);
+          expect(isUrgent(calls[index]!.priority)).toBe(false);
         });
       }),
     );
@@ -166,12 +175,63 @@ describe('the budget under any arrival of calls', () => {
     );
   });
 
+  it('never lets what is less urgent fill what is kept for more urgent calls', () => {
+    fc.assert(
+      fc.property(someLimits, someCalls, (limits, calls) => {
+        const { slots } = run(limits, calls);
+        for (const priority of PRIORITIES) {
+          const { second, minute } = sharesOf(limits, priority);
+          const rank = PRIORITIES.indexOf(priority);
+          const lesser = slots.filter((slot) => PRIORITIES.indexOf(slot.priority) >= rank);
+          if (second > 0) expect(mostIn(lesser, 1000)).toBeLessThanOrEqual(second);
+          if (minute > 0) expect(mostIn(lesser, 60_000)).toBeLessThanOrEqual(minute);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives a stop its slot at once beside any storm of entries, modifies, cancels and exits', () => {
+    const lesser: readonly CallPriority[] = ['entry', 'modify', 'cancel', 'exit'];
+    const storm = fc.array(fc.constantFrom(...lesser), { minLength: 1, maxLength: 400 });
+    fc.assert(
+      fc.property(storm, fc.constantFrom<CallPriority>('kill', 'protectiveExit'), (calls, urgent) => {
+        // A hundred a second: what is told LATER does not come back, what comes instead is as eager.
+        const { state } = run(
+          DEFAULTS,
+          calls.map((priority, index) => call(NOW + index * 10, priority)),
+        );
+        const now = NOW + calls.length * 10;
+        expect(takeSlot(state, DEFAULTS, call(now, urgent))).toMatchObject({ kind: 'SLOT', at: now });
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('nests the shares: none is larger than that of what is more urgent', () => {
+    fc.assert(
+      fc.property(someLimits, (limits) => {
+        const open = (share: number) => (share === 0 ? Infinity : share);
+        for (const [index, priority] of PRIORITIES.entries()) {
+          const before = PRIORITIES[index - 1];
+          if (before === undefined) continue;
+          for (const window of ['second', 'minute', 'day'] as const) {
+            const [more, less] = [sharesOf(limits, before)[window], sharesOf(limits, priority)[window]];
+            expect(open(less)).toBeLessThanOrEqual(open(more));
+          }
+        }
+      }),
+    );
+  });
+
   it('keeps a bounded state, whatever comes', () => {
     fc.assert(
       fc.property(someLimits, someCalls, (limits, calls) => {
         for (const state of run(limits, calls).states) {
-          expect(state.slots.length).toBeLessThanOrEqual(limits.perSecond);
-          expect(state.entrySlots.length).toBeLessThanOrEqual(limits.entriesPerSecond);
+          // A window behind now, and what may lie ahead of it.
+          const most = limits.perSecond || limits.entriesPerSecond;
+          expect(state.slots.length).toBeLessThanOrEqual(3 * most);
+          expect(state.slots).toEqual([...state.slots].sort((a, b) => a - b));
           expect(state.tens.length).toBeLessThanOrEqual(8);
           const starts = state.tens.map(([start]) => start);
           expect(starts).toEqual([...new Set(starts)].sort((a, b) => a - b));
@@ -199,22 +259,46 @@ describe('the budget under any arrival of calls', () => {
 });
 
 describe('the limits of a second', () => {
-  it('give 6 entries now and the next in a second; of 8 calls 2 stay for exits and cancels', () => {
+  it('give 6 entries now and the next in a second; of 8 calls 2 stay for exits and cancels, one of them for stops', () => {
     const calls = [
       ...Array.from({ length: 7 }, () => call(NOW)),
       call(NOW, 'cancel', false),
       call(NOW, 'exit'),
+      call(NOW, 'protectiveExit'),
+      call(NOW, 'kill'),
     ];
     const { slots } = run(DEFAULTS, calls);
-    expect(slots.map((slot) => slot.at - NOW)).toEqual([0, 0, 0, 0, 0, 0, 1000, 0, 1000]);
+    expect(slots.map((slot) => slot.at - NOW)).toEqual([0, 0, 0, 0, 0, 0, 1000, 0, 1000, 0, 1000]);
   });
 
-  it('let 8 exits pass now, and the ninth a second later', () => {
-    const { slots } = run(
+  it('let 8 stops pass now, and the ninth a second later; of other exits 7', () => {
+    const of = (priority: CallPriority) =>
+      run(
+        DEFAULTS,
+        Array.from({ length: 9 }, () => call(NOW, priority)),
+      ).slots.map((slot) => slot.at - NOW);
+    expect(of('protectiveExit')).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 1000]);
+    expect(of('kill')).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 1000]);
+    expect(of('exit')).toEqual([0, 0, 0, 0, 0, 0, 0, 1000, 1000]);
+    expect(of('modify')).toEqual([0, 0, 0, 0, 0, 0, 1000, 1000, 1000]);
+  });
+
+  it('leave the slots that wait ahead their room', () => {
+    const { state } = run(
       DEFAULTS,
-      Array.from({ length: 9 }, () => call(NOW, 'exit')),
+      Array.from({ length: 12 }, () => call(NOW)),
     );
-    expect(slots.map((slot) => slot.at - NOW)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 1000]);
+    // Six lie at now and six a second later: an exit between them sees both.
+    const between = [call(NOW + 500, 'exit'), call(NOW + 500, 'protectiveExit'), call(NOW + 500, 'kill')];
+    const { at } = between.reduce<{ state: BudgetState; at: number[] }>(
+      ({ state: before, at: given }, one) => {
+        const decision = takeSlot(before, DEFAULTS, one);
+        if (decision.kind !== 'SLOT') throw new Error(decision.kind);
+        return { state: decision.state, at: [...given, decision.at - NOW] };
+      },
+      { state, at: [] },
+    );
+    expect(at).toEqual([500, 500, 1500]);
   });
 
   it('give a slot exactly a second away and send what is one millisecond farther back', () => {
@@ -224,6 +308,15 @@ describe('the limits of a second', () => {
     expect(takeSlot(state, limits, call(NOW + 999))).toEqual({ kind: 'LATER', at: NOW + 2000 });
   });
 
+  it('keep calls a second apart that may each start late', () => {
+    const limits = { ...OFF, perSecond: 1 };
+    const late = { lateByMs: 250 };
+    const first = takeSlot(EMPTY_BUDGET, limits, { ...call(NOW), ...late });
+    if (first.kind !== 'SLOT') throw new Error(first.kind);
+    const second = takeSlot(first.state, limits, { ...call(NOW), ...late });
+    expect(second).toMatchObject({ kind: 'SLOT', at: NOW + 1250 });
+  });
+
   it('are off at 0: a thousand calls at once', () => {
     const { slots, state } = run(
       OFF,
@@ -231,13 +324,19 @@ describe('the limits of a second', () => {
     );
     expect(slots.every((slot) => slot.at === NOW)).toBe(true);
     expect(slots).toHaveLength(1000);
-    expect(state).toMatchObject({ slots: [], entrySlots: [], tens: [] });
+    expect(state).toMatchObject({ slots: [], tens: [] });
+  });
+
+  it('bound entries alone where only their share is set', () => {
+    const limits = { ...OFF, entriesPerSecond: 1 };
+    const { slots } = run(limits, [call(NOW, 'exit'), call(NOW), call(NOW), call(NOW, 'cancel', false)]);
+    expect(slots.map((slot) => slot.at - NOW)).toEqual([0, 0, 1000, 0]);
   });
 
   it('hold also when a lower limit comes into force', () => {
     const { state } = run(
       DEFAULTS,
-      Array.from({ length: 8 }, () => call(NOW, 'exit')),
+      Array.from({ length: 8 }, () => call(NOW, 'kill')),
     );
     expect(takeSlot(state, { ...DEFAULTS, perSecond: 3 }, call(NOW + 10, 'exit'))).toMatchObject({
       at: NOW + 1000,
@@ -247,23 +346,45 @@ describe('the limits of a second', () => {
 
 describe('the limit of a minute', () => {
   const limits = { ...OFF, perMinute: 3 };
+  const stop = (now: number) => call(now, 'protectiveExit');
 
   it('counts in tens of seconds, rounded up: used calls are free again 70 s after their tens began', () => {
-    const { state } = run(limits, [call(NOW + 5000), call(NOW + 6000), call(NOW + 9999)]);
-    expect(takeSlot(state, limits, call(NOW + 20_000))).toEqual({ kind: 'LATER', at: NOW + 70_000 });
-    expect(takeSlot(state, limits, call(NOW + 69_500))).toMatchObject({ kind: 'SLOT', at: NOW + 70_000 });
+    const { state } = run(limits, [stop(NOW + 5000), stop(NOW + 6000), stop(NOW + 9999)]);
+    expect(takeSlot(state, limits, stop(NOW + 20_000))).toEqual({ kind: 'LATER', at: NOW + 70_000 });
+    expect(takeSlot(state, limits, stop(NOW + 69_500))).toMatchObject({ kind: 'SLOT', at: NOW + 70_000 });
   });
 
   it('frees only as many as the oldest tens held', () => {
-    const { state } = run(limits, [call(NOW), call(NOW + 30_000), call(NOW + 30_000)]);
-    const first = takeSlot(state, limits, call(NOW + 70_000));
+    const { state } = run(limits, [stop(NOW), stop(NOW + 30_000), stop(NOW + 30_000)]);
+    const first = takeSlot(state, limits, stop(NOW + 70_000));
     expect(first).toMatchObject({ kind: 'SLOT', at: NOW + 70_000 });
     if (first.kind !== 'SLOT') return;
-    expect(takeSlot(first.state, limits, call(NOW + 70_000))).toEqual({ kind: 'LATER', at: NOW + 100_000 });
+    expect(takeSlot(first.state, limits, stop(NOW + 70_000))).toEqual({ kind: 'LATER', at: NOW + 100_000 });
+  });
+
+  it('is full for entries at 304 of 380, for cancels at 342, and goes on for stops to its end', () => {
+    const many = (priority: CallPriority) =>
+      run(
+        { ...DEFAULTS, perSecond: 0, entriesPerSecond: 0 },
+        Array.from({ length: 400 }, () => call(NOW, priority)),
+      ).slots.length;
+    expect(PRIORITIES.map(many)).toEqual([380, 380, 361, 342, 323, 304]);
+  });
+
+  it('gives a stop its slot at once in a minute that entries have used', () => {
+    let state = EMPTY_BUDGET;
+    let now = NOW;
+    for (let n = 0; n < 5000; n += 1) {
+      const decision = takeSlot(state, DEFAULTS, call((now += 10)));
+      if (decision.kind === 'SLOT') state = decision.state;
+    }
+    expect(takeSlot(state, DEFAULTS, call(now)).kind).toBe('LATER');
+    expect(takeSlot(state, DEFAULTS, call(now, 'cancel', false))).toMatchObject({ kind: 'SLOT', at: now });
+    expect(takeSlot(state, DEFAULTS, call(now, 'protectiveExit'))).toMatchObject({ kind: 'SLOT', at: now });
   });
 
   it('keeps its count in order when an exit is sent before an entry that waits', () => {
-    const both = { ...OFF, entriesPerSecond: 1, perMinute: 4 };
+    const both = { ...OFF, entriesPerSecond: 1, perMinute: 5 };
     const edge = NOW + 9500;
     const { state, slots } = run(both, [call(edge), call(edge), call(edge, 'exit'), call(edge, 'exit')]);
     expect(slots.map((slot) => slot.at - edge)).toEqual([0, 1000, 0, 0]);
@@ -275,15 +396,49 @@ describe('the limit of a minute', () => {
 });
 
 describe('the limit of a day', () => {
-  const limits = { ...OFF, perDay: 2 };
+  const at = (placements: number) => ({ ...EMPTY_BUDGET, day: DAY, placements });
 
-  it('refuses the placement after the last one, but no cancel, and begins again the next day', () => {
-    const { state } = run(limits, [call(NOW), call(NOW)]);
-    expect(takeSlot(state, limits, call(NOW))).toEqual({ kind: 'DAY_SPENT' });
-    expect(takeSlot(state, limits, call(NOW, 'kill'))).toEqual({ kind: 'DAY_SPENT' });
-    expect(takeSlot(state, limits, call(NOW, 'cancel', false)).kind).toBe('SLOT');
-    const next = takeSlot(state, limits, call(NOW, 'entry', true, '2026-07-16'));
+  it('keeps the last 200 of 5,000 placements from entries and the last 50 from plain exits', () => {
+    expect(takeSlot(at(4799), DEFAULTS, call(NOW)).kind).toBe('SLOT');
+    expect(takeSlot(at(4800), DEFAULTS, call(NOW))).toEqual({ kind: 'DAY_SPENT', share: 4800 });
+    expect(takeSlot(at(4949), DEFAULTS, call(NOW, 'exit')).kind).toBe('SLOT');
+    expect(takeSlot(at(4950), DEFAULTS, call(NOW, 'exit'))).toEqual({ kind: 'DAY_SPENT', share: 4950 });
+  });
+
+  it('refuses no stop, no exit of a halt and no cancel, whatever was placed', () => {
+    for (const priority of ['protectiveExit', 'kill'] as const) {
+      expect(takeSlot(at(6000), DEFAULTS, call(NOW, priority)).kind).toBe('SLOT');
+    }
+    expect(takeSlot(at(6000), DEFAULTS, call(NOW, 'cancel', false)).kind).toBe('SLOT');
+  });
+
+  it('begins again the next day', () => {
+    const next = takeSlot(at(4999), DEFAULTS, call(NOW, 'entry', true, '2026-07-16'));
     expect(next).toMatchObject({ kind: 'SLOT', state: { day: '2026-07-16', placements: 1 } });
+  });
+});
+
+describe('what is left', () => {
+  it('is shown for each priority, in each window', () => {
+    const { state } = run(DEFAULTS, [...Array.from({ length: 6 }, () => call(NOW)), call(NOW, 'exit')]);
+    expect(budgetLeft(state, DEFAULTS, NOW, DAY)).toEqual({
+      second: {
+        ...{ used: 7, limit: 8 },
+        left: { kill: 1, protectiveExit: 1, exit: 0, cancel: 0, modify: 0, entry: 0 },
+      },
+      minute: {
+        ...{ used: 7, limit: 380 },
+        left: { kill: 373, protectiveExit: 373, exit: 354, cancel: 335, modify: 316, entry: 297 },
+      },
+      day: {
+        ...{ used: 7, limit: 5000 },
+        left: { kill: null, protectiveExit: null, exit: 4943, cancel: 4793, modify: 4793, entry: 4793 },
+      },
+    });
+  });
+
+  it('is any number where no limit is set', () => {
+    expect(budgetLeft(EMPTY_BUDGET, OFF, NOW, DAY).minute.left.entry).toBeNull();
   });
 });
 
@@ -301,6 +456,13 @@ describe('usedBudget', () => {
 describe('parseBudget', () => {
   it('takes the empty object of a new account as an empty budget', () => {
     expect(parseBudget({})).toEqual(EMPTY_BUDGET);
+  });
+
+  it('reads what was stored before the slots of entries were one list with the rest', () => {
+    const before = { slots: [NOW + 500, NOW], entrySlots: [NOW], tens: [[NOW, 2]], day: DAY, placements: 2 };
+    const read = parseBudget(before);
+    expect(read).not.toHaveProperty('entrySlots');
+    expect(takeSlot(read, { ...OFF, perSecond: 2 }, call(NOW + 600))).toMatchObject({ at: NOW + 1000 });
   });
 
   it('reads what was stored', () => {
