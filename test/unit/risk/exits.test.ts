@@ -84,7 +84,9 @@ describe('the slice of an exit', () => {
   it('falls back on the configured quantity for contracts, and has none for shares', () => {
     expect(sliceQuantity({ ...NIFTY_PUT, freezeQuantity: null }, limits)).toBe(450);
     expect(sliceQuantity(RELIANCE, limits)).toBe(10_000);
-    expect(sliceQuantity(RELIANCE, { ...limits, limits: { maxQuantityPerOrder: 0 } })).toBe(Number.MAX_SAFE_INTEGER);
+    expect(sliceQuantity(RELIANCE, { ...limits, limits: { maxQuantityPerOrder: 0 } })).toBe(
+      Number.MAX_SAFE_INTEGER,
+    );
   });
 
   it('is at least a lot, also under an order maximum of less, and never a part of one', () => {
