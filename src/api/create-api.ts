@@ -9,6 +9,7 @@ import { createAccountOf } from './access.ts';
 import { createAuthenticator } from './authenticate.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import { type ChatWebhook, mountChatWebhook } from './chat-webhook.ts';
+import type { QueueDesk } from './endpoint.ts';
 import { keepDocsPolicy, mountDocs } from './docs-page.ts';
 import type { EventFeed } from './event-feed.ts';
 import { type Probe, mountHealth } from './health.ts';
@@ -34,6 +35,7 @@ export interface ApiOptions {
   /** Closed by whoever made it, before the server. */
   readonly events: EventFeed;
   readonly queueCounts?: QueueCountsReader;
+  readonly queues: QueueDesk;
   /** Left out: there is no such address. */
   readonly chatWebhook?: ChatWebhook;
   /** PUT /v1/prices is refused unless users bring their own prices: BROKER=paper or PRICE_SOURCE=push. */
@@ -88,6 +90,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
     accountOf: createAccountOf(db, clock),
     waitForOrder: createOrderWaiter((orders) => readOrderStatuses(db, orders), clock),
     events: options.events,
+    queues: options.queues,
     allowPricePush: options.allowPricePush,
   };
   mountEndpoints(app, ENDPOINTS, {

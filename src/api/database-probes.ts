@@ -2,6 +2,7 @@ import type { Database } from '../db/client.ts';
 import {
   countPendingMigrations,
   isDatabaseUp,
+  isSchemaAhead,
   areInstrumentsListed,
 } from '../services/read-database-state.ts';
 import type { Probe } from './health.ts';
@@ -15,7 +16,9 @@ export function databaseProbes(db: Database): Probe[] {
       required: true,
       probe: async () => {
         const pending = await countPendingMigrations(db);
-        return pending === 0 ? { ok: true } : { ok: false, detail: `${pending} not applied` };
+        if (pending > 0) return { ok: false, detail: `${pending} not applied` };
+        if (await isSchemaAhead(db)) return { ok: false, detail: 'the database is of a newer version' };
+        return { ok: true };
       },
     },
     {

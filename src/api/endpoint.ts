@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi';
+import type { Queues } from '../queues/queues.ts';
 import type { Context } from '../services/context.ts';
 import type { Clock } from '../time/clock.ts';
 import type { AccountOf } from './access.ts';
@@ -31,6 +32,9 @@ export interface Endpoint<Query extends z.ZodObject = z.ZodObject, Body extends 
   readonly handle: (call: Call<z.output<Query>, z.output<Body>>) => Promise<Answer>;
 }
 
+/** What operators see and do of the queues. */
+export type QueueDesk = Pick<Queues, 'counts' | 'oldestWaitingMs' | 'jobs' | 'setPaused'>;
+
 /** What handlers share: the services' context and the parts of the API they need. */
 export interface Ports {
   readonly context: Context;
@@ -38,6 +42,7 @@ export interface Ports {
   readonly accountOf: AccountOf;
   readonly waitForOrder: OrderWait;
   readonly events: EventFeed;
+  readonly queues: QueueDesk;
   /** Whether users bring their own prices. */
   readonly allowPricePush: boolean;
 }

@@ -11,6 +11,7 @@ import { placeOrderEndpoint } from './routes/place-order.ts';
 import { previewOrderEndpoint } from './routes/preview-order.ts';
 import { positionEndpoints } from './routes/positions.ts';
 import { priceEndpoints } from './routes/prices.ts';
+import { queueEndpoints } from './routes/queues.ts';
 import { reconciliationEndpoints } from './routes/reconciliations.ts';
 import { resolveOrderEndpoint } from './routes/resolve-order.ts';
 import { riskEndpoints } from './routes/risk.ts';
@@ -40,4 +41,5 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...strategyEndpoints,
   ...accountEndpoints,
   ...tokenEndpoints,
+  ...queueEndpoints,
 ];

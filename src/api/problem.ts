@@ -26,6 +26,7 @@ export const PROBLEMS = {
   RECONCILIATION_RUNS: [409, 'A reconciliation of the account is under way'],
   DIFFERENCE_SETTLED: [409, 'The difference is settled'],
   DIFFERENCE_CHANGED: [409, 'The difference is not what it was'],
+  NOTHING_WAITS: [409, 'Nothing of the job waits any more'],
   NOTHING_TO_CLOSE: [409, 'There is nothing to close'],
   EXITS_LEFT_TO_OPERATORS: [409, 'Trading is halted and exits are left to operators'],
   EXTERNAL_NOT_MANAGED: [409, 'External quantity has to be adopted before it can be closed'],

@@ -14,6 +14,7 @@ import { newId } from '../time/random.ts';
 import { explanation } from './explain.ts';
 import { sayOf, table } from './format.ts';
 import { addHaltCommands } from './halt-commands.ts';
+import { addQueueCommands } from './queue-commands.ts';
 import { addReconcileCommands } from './reconcile-commands.ts';
 
 interface PlaceOptions {
@@ -34,6 +35,7 @@ export function addRemoteCommands(program: Command): void {
   const say = sayOf(program);
   addHaltCommands(program, say, connect);
   addReconcileCommands(program, say, connect);
+  addQueueCommands(program, say, connect);
 
   program
     .command('place')

@@ -6,6 +6,7 @@ import type {
   ChangedTradingStateBody,
   EventBody,
   Filter,
+  JobBody,
   KillSwitchEventBody,
   LimitsBody,
   NewClose,
@@ -23,6 +24,8 @@ import type {
   Page,
   PositionBody,
   PreviewBody,
+  QueueBody,
+  QueuesBody,
   ReconciliationBody,
   Product,
   RiskBody,
@@ -122,6 +125,14 @@ export interface Client {
    * `for await`. Give `since` the last `seq` that was handled to go on after a restart of the strategy.
    */
   events(options?: EventsOptions): AsyncGenerator<EventBody, void, undefined>;
+  /** The queues, and the processes that work on them. */
+  queues(): Promise<QueuesBody>;
+  /** Jobs of a queue by state (waiting, active, delayed, failed). Needs an operator's token, as the next three. */
+  jobs(name: string, filter?: Filter): Promise<Page<JobBody>>;
+  pauseQueue(name: string, reason: string): Promise<QueueBody>;
+  resumeQueue(name: string, reason: string): Promise<QueueBody>;
+  /** Lets a failed job be looked at again; nothing is sent to the broker a second time by it. */
+  retryJob(name: string, id: string): Promise<void>;
   /** Last prices of a feed of your own, by "EXCHANGE:SYMBOL"; needs an operator's token. */
   pushPrices(prices: Readonly<Record<string, string | number>>, at?: string): Promise<void>;
   /** Needs an admin's token; the answer is the only place that shows the new one. */
@@ -151,6 +162,14 @@ export function createClient(options: ClientOptions): Client {
       headers: { 'idempotency-key': idempotencyKey },
       isRepeatable: true,
     }) as Promise<OrderBody>;
+
+  const changeQueue = (name: string, verb: 'pause' | 'resume', reason: string): Promise<QueueBody> =>
+    send({
+      method: 'POST',
+      path: `/v1/queues/${encodeURIComponent(name)}/${verb}`,
+      body: { reason },
+      isRepeatable: true,
+    }) as Promise<QueueBody>;
 
   return {
     order,
@@ -218,6 +237,14 @@ export function createClient(options: ClientOptions): Client {
         waitMs: RECONCILE_WAIT_MS,
       }) as Promise<ReconciliationBody>,
     reconciliations: (filter) => get('/v1/reconciliations', filter),
+    queues: () => get('/v1/queues', {}),
+    jobs: (name, filter) => get(`/v1/queues/${encodeURIComponent(name)}/jobs`, filter),
+    pauseQueue: (name, reason) => changeQueue(name, 'pause', reason),
+    resumeQueue: (name, reason) => changeQueue(name, 'resume', reason),
+    retryJob: async (name, id) => {
+      const path = `/v1/queues/${encodeURIComponent(name)}/jobs/${encodeURIComponent(id)}/retry`;
+      await send({ method: 'POST', path, isRepeatable: true });
+    },
     approveDifference: (runId, index, { accountId, ...body }) =>
       send({
         method: 'POST',

@@ -222,6 +222,55 @@ export interface EvidenceBody {
   }[];
 }
 
+export type QueueName =
+  'validate' | 'submit' | 'exit' | 'command' | 'operation' | 'poll' | 'reconcile' | 'mark' | 'risk' | 'alert';
+
+/** One queue; `counts` is null while the queues do not answer. */
+export interface QueueBody {
+  name: QueueName;
+  counts: { waiting: number; active: number; delayed: number } | null;
+  oldestWaitingAgeMs: number | null;
+  paused: boolean;
+  pausedBy: string | null;
+  pausedAt: string | null;
+  pauseReason: string | null;
+  throughputPerMinute: number;
+  failedPerMinute: number;
+  /** Ids of the processes that work on it. */
+  workers: string[];
+}
+
+/** A process that lives, or fell silent within a day. */
+export interface WorkerBody {
+  id: string;
+  role: string;
+  host: string;
+  pid: number;
+  version: string;
+  schemaVersion: string;
+  startedAt: string;
+  heartbeatAt: string;
+  alive: boolean;
+}
+
+export interface QueuesBody {
+  items: QueueBody[];
+  workers: WorkerBody[];
+  nextCursor: null;
+}
+
+/** A job that waits or runs, or one that failed: then `id` is what a retry takes. */
+export interface JobBody {
+  id: string;
+  jobId: string;
+  state: 'waiting' | 'active' | 'delayed' | 'failed';
+  accountId: string | null;
+  orderId: string | null;
+  payload: Readonly<Record<string, unknown>> | null;
+  at: string;
+  error: string | null;
+}
+
 /** One comparison of an account with its broker. */
 export interface ReconciliationBody {
   id: string;

@@ -2,7 +2,7 @@ import { assert } from '../lib/assert.ts';
 import { CALL_TIMEOUT_MS, START_TIMEOUT_MS } from './bounds.ts';
 import { ConnectedQueues } from './connected-queues.ts';
 import { openPostgresDriver } from './postgres-driver.ts';
-import type { OnFailed, QueueLog, Queues } from './queues.ts';
+import type { OnEnded, OnFailed, QueueLog, Queues } from './queues.ts';
 import { openRedisDriver } from './redis-driver.ts';
 
 export type QueueTarget =
@@ -13,6 +13,8 @@ export interface ConnectOptions {
   readonly log: QueueLog;
   /** Records each failed job. Without it a failed job is only logged. */
   readonly onFailed?: OnFailed;
+  /** Counts each job that ended here. */
+  readonly onEnded?: OnEnded;
   /** Key prefix on Redis, default "{sauda}"; on Postgres the schema `bullmq` of the database is the namespace. */
   readonly prefix?: string;
   /** How long to wait for Postgres, default 60 s. */
@@ -37,5 +39,6 @@ export async function connectQueues(target: QueueTarget, options: ConnectOptions
     target.backend === 'redis'
       ? openRedisDriver(target.redisUrl, { prefix, callTimeoutMs, log })
       : await openPostgresDriver(target.databaseUrl, { startTimeoutMs, callTimeoutMs, log });
-  return new ConnectedQueues(driver, log, options.onFailed ?? (() => undefined), callTimeoutMs);
+  const { onFailed = () => undefined, onEnded = () => undefined } = options;
+  return new ConnectedQueues(driver, log, { onFailed, onEnded, callTimeoutMs });
 }

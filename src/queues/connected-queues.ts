@@ -9,14 +9,18 @@ import {
   sleep,
   within,
 } from './bounds.ts';
+import type { Job, JobType } from 'bullmq';
 import type { DriverQueue, QueueDriver } from './driver.ts';
 import { isJobId, QUEUE_NAMES, type Payloads, type QueueName } from './names.ts';
 import type {
   EnqueueOptions,
   JobHandler,
+  JobState,
   NewJob,
+  OnEnded,
   OnFailed,
   QueueCounts,
+  QueuedJob,
   QueueHealth,
   QueueLog,
   Queues,
@@ -32,6 +36,18 @@ import { systemClock } from '../time/clock.ts';
 /** The dispatcher is the retry, and a kept id would silently swallow the next add. */
 const JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } as const;
 const MAX_PRIORITY = 2_097_151;
+/** BullMQ's names of a state; the jobs of a paused queue are "paused" on Postgres, which its type does not name. */
+const STATES: Readonly<Record<JobState, readonly string[]>> = {
+  waiting: ['waiting', 'paused', 'prioritized'],
+  active: ['active'],
+  delayed: ['delayed'],
+};
+
+export interface ConnectedOptions {
+  readonly onFailed: OnFailed;
+  readonly onEnded: OnEnded;
+  readonly callTimeoutMs?: number;
+}
 
 /** The queues on either driver. Every call is bounded; what the server did with a call that timed out is not known. */
 export class ConnectedQueues implements Queues {
@@ -39,6 +55,7 @@ export class ConnectedQueues implements Queues {
   readonly #log: QueueLog;
   readonly #quiet: QuietLog;
   readonly #onFailed: OnFailed;
+  readonly #onEnded: OnEnded;
   readonly #callTimeoutMs: number;
   readonly #queues = new Map<QueueName, DriverQueue>();
   readonly #workers = new Map<QueueName, QueueWorker>();
@@ -46,8 +63,13 @@ export class ConnectedQueues implements Queues {
   readonly #schedules: ScheduleCheck;
   #closed: Promise<void> | null = null;
 
-  constructor(driver: QueueDriver, log: QueueLog, onFailed: OnFailed, callTimeoutMs = CALL_TIMEOUT_MS) {
+  constructor(
+    driver: QueueDriver,
+    log: QueueLog,
+    { onFailed, onEnded, callTimeoutMs = CALL_TIMEOUT_MS }: ConnectedOptions,
+  ) {
     this.#driver = driver;
+    this.#onEnded = onEnded;
     this.#callTimeoutMs = callTimeoutMs;
     this.#log = log;
     this.#quiet = new QuietLog(log);
@@ -105,6 +127,7 @@ export class ConnectedQueues implements Queues {
       handler,
       concurrency: options.concurrency,
       onFailed: this.#onFailed,
+      onEnded: this.#onEnded,
       jobsWait: (queue) => this.#jobsWait(queue),
       onClosed: () => void this.#workers.delete(name),
       log: this.#log,
@@ -161,6 +184,36 @@ export class ConnectedQueues implements Queues {
   async counts(name: QueueName): Promise<QueueCounts | null> {
     return this.#answer('counts', { queue: name }, () =>
       this.#call('counts', () => this.#queue(name).counts()),
+    );
+  }
+
+  async oldestWaitingMs(name: QueueName): Promise<number | null> {
+    const oldest = await this.#jobs('oldestWaitingMs', name, 'waiting', 1);
+    if (oldest === null) return null;
+    const addedAt = oldest.map((job) => job.addedAt.getTime());
+    return addedAt.length === 0 ? 0 : Math.max(0, systemClock.now().getTime() - Math.min(...addedAt));
+  }
+
+  async jobs(name: QueueName, state: JobState, limit: number): Promise<readonly QueuedJob[] | null> {
+    const found = await this.#jobs('jobs', name, state, limit);
+    return found?.sort((a, b) => a.addedAt.getTime() - b.addedAt.getTime()).slice(0, limit) ?? null;
+  }
+
+  /** The first `limit` of each of BullMQ's own states. */
+  async #jobs(what: string, name: QueueName, state: JobState, limit: number): Promise<QueuedJob[] | null> {
+    return this.#answer(what, { queue: name }, () =>
+      this.#call(what, async () => {
+        const of = STATES[state].map((type) =>
+          this.#queue(name).getJobs([type as JobType], 0, limit - 1, true),
+        );
+        // A job that ends while it is read is null, which BullMQ's type does not say.
+        const jobs = (await Promise.all(of)).flat().filter((job: Job | null) => job !== null);
+        return jobs.map(({ id, data, timestamp }) => ({
+          id: id ?? '',
+          payload: data as unknown,
+          addedAt: new Date(timestamp),
+        }));
+      }),
     );
   }
 

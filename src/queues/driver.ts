@@ -27,6 +27,7 @@ export type DriverQueue = Pick<
   | 'pause'
   | 'resume'
   | 'isPaused'
+  | 'getJobs'
   | 'waitUntilReady'
   | 'close'
 > & {

@@ -40,6 +40,10 @@ export interface Queues {
   ensureSchedules(expected: readonly Schedule[]): Promise<number | null>;
   /** Null when the queues do not answer within a second. */
   counts(name: QueueName): Promise<QueueCounts | null>;
+  /** How long the job has waited that waits longest, milliseconds; 0 when none does. Null as with `counts`. */
+  oldestWaitingMs(name: QueueName): Promise<number | null>;
+  /** Jobs of a state, the oldest first, at most `limit`; null as with `counts`. */
+  jobs(name: QueueName, state: JobState, limit: number): Promise<readonly QueuedJob[] | null>;
   /** Workers begin no job of a paused queue; adding goes on. Forgotten by FLUSHALL. */
   setPaused(name: QueueName, paused: boolean): Promise<boolean>;
   /** Null when the queues do not answer within a second. */
@@ -104,6 +108,16 @@ export interface QueueCounts {
   readonly delayed: number;
 }
 
+export const JOB_STATES = ['waiting', 'active', 'delayed'] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+export interface QueuedJob {
+  readonly id: string;
+  /** Ids, as far as the job can be read. */
+  readonly payload: unknown;
+  readonly addedAt: Date;
+}
+
 export type QueueHealth =
   { readonly ok: true; readonly latencyMs: number } | { readonly ok: false; readonly error: string };
 
@@ -114,6 +128,9 @@ export type OnFailed = (
   payload: unknown,
   error: unknown,
 ) => void | Promise<void>;
+
+/** Called for each job that ended here, whether it failed or not; must not throw. */
+export type OnEnded = (name: QueueName, ok: boolean) => void;
 
 /** The part of pino's logger that is used here. */
 export interface QueueLog {

@@ -11,7 +11,7 @@ import {
 } from './bounds.ts';
 import type { DriverJob, DriverWorker, QueueDriver } from './driver.ts';
 import { parsePayload, type QueueName } from './names.ts';
-import type { JobHandler, OnFailed, QueueLog, QueueWorker } from './queues.ts';
+import type { JobHandler, OnEnded, OnFailed, QueueLog, QueueWorker } from './queues.ts';
 import { QuietLog } from './quiet-log.ts';
 
 /**
@@ -143,10 +143,12 @@ export class WatchedWorker<Name extends QueueName> implements QueueWorker {
     const controller = new AbortController();
     this.#running.add(controller);
     this.#begun += 1;
+    let ok = false;
     try {
       const payload = parsePayload(this.name, job.data);
       if (!payload.ok) throw new Error(payload.error);
       await this.#deps.handler(payload.value, controller.signal);
+      ok = true;
     } catch (error) {
       await this.#report(job, error);
       // A fresh error: its text is safe for jsonb, and no name or text of the old one steers BullMQ.
@@ -154,6 +156,7 @@ export class WatchedWorker<Name extends QueueName> implements QueueWorker {
     } finally {
       this.#running.delete(controller);
       this.#changed();
+      this.#deps.onEnded(this.name, ok);
     }
   }
 
@@ -192,6 +195,7 @@ export interface WorkerDeps<Name extends QueueName> {
   readonly handler: JobHandler<Name>;
   readonly concurrency: number;
   readonly onFailed: OnFailed;
+  readonly onEnded: OnEnded;
   /** True when jobs wait in a queue that is not paused; false when that cannot be known. */
   readonly jobsWait: (name: QueueName) => Promise<boolean>;
   readonly onClosed: () => void;

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Config } from '../config/config.ts';
-import { migrate } from '../db/migrate.ts';
+import { SchemaAheadError, migrate } from '../db/migrate.ts';
 import { createLogger } from '../logging/logger.ts';
 import {
   PaperOptionsError,
@@ -17,7 +17,7 @@ import { DataDirLockedError, lockDataDir, openDataDir } from './data-dir.ts';
 import { startDemo } from './demo.ts';
 import { paperOptions } from './paper-process.ts';
 import { startPrivatePostgres } from './private-postgres.ts';
-import { EXIT, configOrExit, stopAll } from './process.ts';
+import { EXIT, configOrExit, presenceOf, stopAll } from './process.ts';
 import {
   type Running,
   startAlerter,
@@ -100,6 +100,8 @@ async function start(config: Config, tell: (line: string) => void, undo: Undo[])
   undo.push(() => parts.close());
   await openAccount(parts.context, { id: DEFAULT_ACCOUNT, name: 'Main', actor: 'system' });
 
+  const presence = presenceOf(parts, 'all');
+  undo.push(() => presence.stop());
   const running = [...startRoles(parts), ...startTelegram(parts, config)];
   undo.push(() => stopAll(running));
   const api = await startApiRole(parts, config, dataDir);
@@ -186,7 +188,7 @@ function announce(config: Config, tell: (line: string) => void, at: Announced): 
 }
 
 function exitCodeOf(error: unknown): number {
-  if (error instanceof DataDirLockedError) return EXIT.refused;
+  if (error instanceof DataDirLockedError || error instanceof SchemaAheadError) return EXIT.refused;
   return error instanceof ReplayError || error instanceof PaperOptionsError ? EXIT.usage : EXIT.notReachable;
 }
 

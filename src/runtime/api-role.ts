@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ChatWebhook } from '../api/chat-webhook.ts';
 import { createApi } from '../api/create-api.ts';
 import { databaseProbes } from '../api/database-probes.ts';
@@ -9,13 +7,13 @@ import type { Probe } from '../api/health.ts';
 import { startApi } from '../api/start-api.ts';
 import type { BrokerPort } from '../broker/port.ts';
 import type { Config } from '../config/config.ts';
-import { findUp } from '../lib/find-up.ts';
 import { QUEUE_NAMES } from '../queues/names.ts';
 import type { Queues } from '../queues/queues.ts';
 import { readEventsAfter, readJournalHead } from '../services/read-events.ts';
 import { systemClock } from '../time/clock.ts';
 import type { Composition } from './compose.ts';
 import { openDataDir, readOrCreateSecret } from './data-dir.ts';
+import { packageVersion } from './package-version.ts';
 import type { Running } from './roles.ts';
 import { telegramInbox } from './telegram-inbox.ts';
 
@@ -54,6 +52,7 @@ export async function startApiRole(
     version: packageVersion(),
     probes: probesOf(parts, config),
     queueCounts: () => queueCounts(parts.queues),
+    queues: parts.queues,
     ...chatWebhookOf(parts, config),
     allowPricePush: config.broker === 'paper' || config.priceSource === 'push',
     openMetrics: config.host === '127.0.0.1' || config.host === 'localhost' || config.host === '::1',
@@ -125,10 +124,4 @@ export async function queueCounts(
     QUEUE_NAMES.map(async (name) => [name, await queues.counts(name)] as const),
   );
   return Object.fromEntries(counted.flatMap(([name, counts]) => (counts === null ? [] : [[name, counts]])));
-}
-
-export function packageVersion(): string {
-  const root = findUp(path.dirname(fileURLToPath(import.meta.url)), 'package.json');
-  const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
-  return manifest.version;
 }

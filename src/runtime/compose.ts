@@ -14,7 +14,9 @@ import { createInstrumentDirectory } from '../market-data/instruments.ts';
 import { createMarginReader } from '../market-data/margins.ts';
 import { createPriceReader } from '../market-data/prices.ts';
 import { connectQueues } from '../queues/backend.ts';
-import type { Queues } from '../queues/queues.ts';
+import type { OnFailed, Queues } from '../queues/queues.ts';
+import { createJobCounter } from '../services/count-jobs.ts';
+import { recordJobFailure } from '../services/record-job-failure.ts';
 import type { Context } from '../services/context.ts';
 import { DEFAULT_ACCOUNT } from '../services/open-account.ts';
 import { createSubmitLane } from '../services/submit-lane.ts';
@@ -80,11 +82,16 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     ...(patience && { silentHolderMs: patience.silentHolderMs }),
     onError: (error) => log.warn({ err: error }, 'an idle database connection was lost'),
   });
+  const counter = createJobCounter({ db: database, log });
+  const onFailed: OnFailed = (...failed) => recordJobFailure({ db: database, newId }, failed);
   const queues = await connectQueues(
     config.queueBackend === 'redis'
       ? { backend: 'redis', redisUrl: config.redisUrl ?? 'redis://127.0.0.1:6379' }
       : { backend: 'postgres', databaseUrl },
-    { log, ...(patience && { callTimeoutMs: patience.queueCallMs }) },
+    {
+      ...{ log, onFailed, onEnded: counter.onEnded },
+      ...(patience && { callTimeoutMs: patience.queueCallMs }),
+    },
   );
   const brokers = new Map<string, KiteBroker>();
   const broker = (accountId: string): KiteBroker => {
@@ -146,6 +153,7 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     lane,
     close: async () => {
       await queues.close({ timeoutMs: 2000 });
+      await counter.stop();
       for (const session of brokers.values()) session.close();
       await database.close();
     },

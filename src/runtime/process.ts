@@ -1,11 +1,13 @@
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { DatabaseNotReachableError } from '../db/connection.ts';
-import { migrate } from '../db/migrate.ts';
+import { SchemaAheadError, migrate, schemaVersion } from '../db/migrate.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import { DEFAULT_ACCOUNT, openAccount } from '../services/open-account.ts';
 import { startWorkerBeat } from '../services/watch-workers.ts';
+import { type Presence, startPresence } from '../services/worker-presence.ts';
+import { packageVersion } from './package-version.ts';
 import { type Composition, brokerRootOf, compose } from './compose.ts';
 import { findPrivatePostgres } from './private-postgres.ts';
 import type { Running } from './roles.ts';
@@ -57,16 +59,28 @@ export async function runProcess(
   await openAccount(parts.context, { id: DEFAULT_ACCOUNT, name: 'Main', actor: processName });
   const running = await start(parts, config, log);
   const heartbeat = startWorkerBeat(parts.context, role);
+  const presence = presenceOf(parts, role);
   log.info({ role }, 'running');
   stopOnSignal(
     async (signal) => {
       log.info({ role, signal }, 'stopping');
       await stopAll(running);
       await heartbeat.stop().catch(() => undefined);
+      await presence.stop();
       await parts.close();
     },
     (line) => log.warn({ role }, line),
   );
+}
+
+/** This process among those that live. When the database is of a newer version by now, it stops as at a signal. */
+export function presenceOf({ context }: Composition, role: string): Presence {
+  const of = { role, version: packageVersion(), schemaVersion: schemaVersion() };
+  return startPresence(context, of, () => {
+    context.log.error({ role }, new SchemaAheadError(of.schemaVersion).message);
+    process.exitCode = EXIT.refused;
+    process.kill(process.pid, 'SIGTERM');
+  });
 }
 
 /** A database that can not be reached is a sentence and an exit code, not a stack (api.md). */
@@ -74,6 +88,10 @@ async function migrateOrExit(databaseUrl: string): Promise<void> {
   try {
     await migrate(databaseUrl);
   } catch (error) {
+    if (error instanceof SchemaAheadError) {
+      process.stderr.write(`${error.message}\n`);
+      process.exit(EXIT.refused);
+    }
     if (!(error instanceof DatabaseNotReachableError)) throw error;
     process.stderr.write(`${error.message}\nStart it, or correct DATABASE_URL.\n`);
     process.exit(EXIT.notReachable);

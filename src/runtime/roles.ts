@@ -2,6 +2,7 @@ import type { QueueWorker } from '../queues/queues.ts';
 import { checkRisk } from '../services/check-risk.ts';
 import { deliverAlerts } from '../services/deliver-alerts.ts';
 import { createDispatcher } from '../services/dispatch.ts';
+import { readPausedQueues } from '../services/keep-queue-pauses.ts';
 import { loadInstruments } from '../services/load-instruments.ts';
 import { markPositions } from '../services/mark-positions.ts';
 import { pollAccount } from '../services/poll-account.ts';
@@ -31,6 +32,8 @@ const RISK_AT_ONCE = 4;
 // Looks at one channel do not overlap, so this many channels can hang before another waits.
 const LOOKS_AT_ONCE = 16;
 const BEAT_MS = 1000;
+/** How soon a submitter that takes orders straight from their checks hears that its queue is paused. */
+const PAUSE_LOOK_MS = 1000;
 const INSTRUMENTS_RETRY_MS = 2000;
 const CLOSE_TIMEOUT_MS = 2000;
 
@@ -68,9 +71,15 @@ export function startSubmitter({ context, queues, lane }: Composition): Running 
     { concurrency: OPERATIONS_AT_ONCE },
   );
   const workers = running('submitter', [entries, exits, commands, operations]);
+  const looking = setInterval(() => {
+    void readPausedQueues(context)
+      .then((paused) => lane.pause(paused.has('submit')))
+      .catch(() => undefined);
+  }, PAUSE_LOOK_MS);
   return {
     ...workers,
     stop: async () => {
+      clearInterval(looking);
       await Promise.all([lane.close({ timeoutMs: CLOSE_TIMEOUT_MS }), workers.stop()]);
     },
   };

@@ -4,7 +4,7 @@ const FORCE_AFTER_MS = 4500;
 const SAME_SIGNAL_MS = 2000;
 
 /**
- * Runs `stop` at the first SIGINT or SIGTERM and ends the process with 0. A second signal later than two seconds
+ * Runs `stop` at the first SIGINT or SIGTERM and ends the process with 0, or with the exit code that was set before. A second signal later than two seconds
  * ends it at once.
  */
 export function stopOnSignal(stop: (signal: string) => Promise<void>, tell: (line: string) => void): void {
@@ -20,7 +20,7 @@ export function stopOnSignal(stop: (signal: string) => Promise<void>, tell: (lin
       process.exit(0);
     }, FORCE_AFTER_MS).unref();
     stop(signal).then(
-      () => process.exit(0),
+      () => process.exit(process.exitCode ?? 0),
       (error: unknown) => {
         tell(`stopping failed: ${error instanceof Error ? error.message : String(error)}`);
         process.exit(1);

@@ -1,5 +1,6 @@
 import { readOverdueChannels } from '../db/stores/alert-delivery-store.ts';
 import { takeLease } from '../db/stores/lease-store.ts';
+import { sweepQueueRecords } from '../db/stores/queue-store.ts';
 import { readDueProtections } from '../db/stores/protection-store.ts';
 import { readDueOperations } from '../db/stores/operation-store.ts';
 import {
@@ -18,6 +19,7 @@ import { checkRisk } from './check-risk.ts';
 import type { Context } from './context.ts';
 import { deliverAlerts } from './deliver-alerts.ts';
 import { keepGtts } from './keep-gtts.ts';
+import { keepQueuePauses, readPausedQueues } from './keep-queue-pauses.ts';
 import { nextQueue } from './next-step.ts';
 import { pollAccount } from './poll-account.ts';
 import { protectAccount } from './protect-account.ts';
@@ -49,7 +51,7 @@ export interface Dispatcher {
  */
 export function createDispatcher(
   context: Context,
-  queues: Pick<Queues, 'ensureSchedules' | 'enqueueMany'>,
+  queues: Pick<Queues, 'ensureSchedules' | 'enqueueMany' | 'isPaused' | 'setPaused'>,
 ): Dispatcher {
   const holder = `${context.processName}/${context.newId()}`;
   const running = new Set<string>();
@@ -75,18 +77,25 @@ export function createDispatcher(
     beat: async () => {
       await failpoint('dispatch.beat');
       if (!(await takeLease(context.db, 'dispatcher', holder, LEASE_MS))) return false;
+      // What a person paused is not run past the queue either.
+      const paused = await readPausedQueues(context);
       if (beats++ % SCHEDULES_EVERY === 0) {
         await queues.ensureSchedules(await schedulesOf(context));
+        await keepQueuePauses(queues, paused);
+        runDirectly('queue records', () => sweepQueueRecords(context.db), telling);
         runDirectly('workers', () => tellWorkersDown(context), telling);
       }
-      for (const operation of await readDueOperations(context.db, DUE_AT_ONCE)) {
+      const operations = paused.has('operation') ? [] : await readDueOperations(context.db, DUE_AT_ONCE);
+      for (const operation of operations) {
         const { accountId, operationId: id, overdueMs } = operation;
         if (overdueMs > DIRECT_AFTER_MS)
           runDirectly(`operation:${id}`, () => runOperation(context, operation));
         else await enqueueOperation(context, { accountId, id, state: 'RUNNING' });
       }
-      const commands = await readDueCommands(context.db, DUE_AT_ONCE);
-      const due = await readDueOrders(context.db, DUE_AT_ONCE);
+      const commands = paused.has('command') ? [] : await readDueCommands(context.db, DUE_AT_ONCE);
+      const due = (await readDueOrders(context.db, DUE_AT_ONCE)).filter(
+        (order) => !paused.has(nextQueue(order) ?? ''),
+      );
       const runOverdue = (kind: DueCommand['kind']) => {
         for (const command of commands) {
           if (command.kind !== kind || command.overdueMs <= DIRECT_AFTER_MS) continue;
@@ -114,14 +123,14 @@ export function createDispatcher(
         runDirectly(`protect:${accountId}`, protect, guarding);
       }
       const pollAfterMs = Math.max(3 * context.settings.pollIntervalMs, DIRECT_AFTER_MS);
-      for (const accountId of await readOverduePolls(context.db, pollAfterMs)) {
+      for (const accountId of paused.has('poll') ? [] : await readOverduePolls(context.db, pollAfterMs)) {
         runDirectly(`poll:${accountId}`, () => pollAccount(context, accountId));
       }
       const riskAfterMs = Math.max(3 * context.settings.monitor.intervalMs, DIRECT_AFTER_MS);
-      for (const accountId of await readOverdueRisk(context.db, riskAfterMs)) {
+      for (const accountId of paused.has('risk') ? [] : await readOverdueRisk(context.db, riskAfterMs)) {
         runDirectly(`risk:${accountId}`, () => checkRisk(context, accountId), watching);
       }
-      const channels = context.alertChannels.map(({ name }) => name);
+      const channels = paused.has('alert') ? [] : context.alertChannels.map(({ name }) => name);
       for (const channel of await readOverdueChannels(context.db, channels, DIRECT_AFTER_MS)) {
         runDirectly(`alert:${channel}`, () => deliverAlerts(context, channel), telling);
       }

@@ -1,5 +1,5 @@
 import type { Database } from '../db/client.ts';
-import { pendingMigrations } from '../db/migrate.ts';
+import { isSchemaAhead as isAhead, pendingMigrations } from '../db/migrate.ts';
 import { instrumentsAreListed } from '../db/stores/instrument-store.ts';
 
 /** One round trip; throws when there is no answer. */
@@ -11,6 +11,11 @@ export async function isDatabaseUp(db: Database): Promise<boolean> {
 /** Migrations of this build that the database lacks. */
 export async function countPendingMigrations(db: Database): Promise<number> {
   return (await pendingMigrations(db.reads)).length;
+}
+
+/** True when a newer build has migrated the database past what this one knows. */
+export async function isSchemaAhead(db: Database): Promise<boolean> {
+  return isAhead(db.reads);
 }
 
 /** True when the trading day's list of instruments is stored. */

@@ -9,5 +9,7 @@ export {
 } from '../db/stores/alert-read-store.ts';
 export { listOrders } from '../db/stores/order-read-store.ts';
 export { listTrades } from '../db/stores/trade-read-store.ts';
+export { readJobFailures as listJobFailures } from '../db/stores/queue-store.ts';
+export { readWorkers as listWorkers } from '../db/stores/worker-presence-store.ts';
 export { listKillSwitchEvents } from '../db/stores/operation-store.ts';
 export type { AlertRow, DayRow, KillSwitchEventRow, StrategyRow, TradeRow } from '../db/account-rows.ts';

@@ -6,13 +6,16 @@ import { claimAfterUnknownCommit, decideClaim, sendClaimed } from './submit-orde
 /** A lane that takes `limit` calls at a time. It is closed until the process runs a submitter. */
 export function createSubmitLane(limit: number): SubmitLane & {
   open(): void;
+  /** While true it takes no more claims: they wait in the queue, which is paused. */
+  pause(paused: boolean): void;
   /** Takes no more claims, and waits for the calls under way at most so long. */
   close(options: { readonly timeoutMs: number }): Promise<void>;
 } {
   const sending = new Set<Promise<void>>();
   let isOpen = false;
+  let isPaused = false;
   return {
-    hasRoom: () => isOpen && sending.size < limit,
+    hasRoom: () => isOpen && !isPaused && sending.size < limit,
     decide: decideClaim,
     recover: claimAfterUnknownCommit,
     send: (context, claim) => {
@@ -25,6 +28,9 @@ export function createSubmitLane(limit: number): SubmitLane & {
     },
     open: () => {
       isOpen = true;
+    },
+    pause: (paused) => {
+      isPaused = paused;
     },
     close: async ({ timeoutMs }) => {
       isOpen = false;

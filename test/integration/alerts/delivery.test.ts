@@ -286,6 +286,8 @@ describe('deliveries', () => {
     const dispatcher = createDispatcher(context, {
       ensureSchedules: async () => null,
       enqueueMany: async () => false,
+      isPaused: async () => null,
+      setPaused: async () => false,
     });
     await dispatcher.beat();
     await eventually(() => expect(logged.map(({ alertId }) => alertId)).toEqual([id]), {

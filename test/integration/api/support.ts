@@ -47,6 +47,14 @@ const SETTINGS: ServiceSettings = {
   alertRepeatMs: 0,
 };
 
+/** Queues that hold nothing and take every change. */
+export const NO_QUEUES: ApiOptions['queues'] = {
+  counts: async () => ({ waiting: 0, active: 0, delayed: 0 }),
+  oldestWaitingMs: async () => 0,
+  jobs: async () => [],
+  setPaused: async () => true,
+};
+
 export interface LogLine {
   readonly level: string;
   readonly fields: object;
@@ -111,6 +119,7 @@ export async function startApiFixture(): Promise<ApiFixture> {
       probes: [],
       allowPricePush: true,
       events,
+      queues: NO_QUEUES,
       ...options,
     });
   const app = appWith({});

@@ -5,8 +5,15 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { migrate, migrationsFolder, pendingMigrations } from '../../../src/db/migrate.ts';
+import {
+  isSchemaAhead,
+  migrate,
+  migrationsFolder,
+  pendingMigrations,
+  SchemaAheadError,
+} from '../../../src/db/migrate.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startWorkerProcess } from '../../support/pipeline/worker-process.ts';
 import { execute, withDatabase } from '../../support/servers/template.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -70,6 +77,38 @@ describe('the migrations', () => {
       expect(rows[0]?.count).toBe(files.length);
     } finally {
       await execute(server, `drop database if exists ${name} with (force)`);
+    }
+  });
+
+  it('refuse a database of a newer version, and a process that runs meanwhile stops', async () => {
+    const database = await createTestDatabase();
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    const worker = startWorkerProcess('risk-monitor', {
+      DATABASE_URL: database.url,
+      QUEUE_BACKEND: 'postgres',
+      KITE_API_ROOT: 'http://127.0.0.1:9',
+    });
+    try {
+      await worker.ready();
+      expect(await isSchemaAhead(client)).toBe(false);
+      await client.query(
+        `insert into drizzle.__drizzle_migrations (hash, created_at) values ('of the future', 4102444800000)`,
+      );
+      expect(await isSchemaAhead(client)).toBe(true);
+      await expect(migrate(database.url)).rejects.toBeInstanceOf(SchemaAheadError);
+      expect(await worker.ended()).toEqual({ code: 1, signal: null });
+      const again = startWorkerProcess('risk-monitor', {
+        DATABASE_URL: database.url,
+        QUEUE_BACKEND: 'postgres',
+        KITE_API_ROOT: 'http://127.0.0.1:9',
+      });
+      expect(await again.ended()).toEqual({ code: 1, signal: null });
+      expect(again.output()).toContain('newer version');
+    } finally {
+      await worker.kill();
+      await client.end();
+      await database.drop();
     }
   });
 });

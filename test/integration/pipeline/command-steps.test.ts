@@ -141,6 +141,8 @@ describe('commands, step by step', () => {
       const deaf = {
         ensureSchedules: () => Promise.resolve(null),
         enqueueMany: () => Promise.resolve(false),
+        isPaused: () => Promise.resolve(null),
+        setPaused: () => Promise.resolve(false),
       };
       const beats = [createDispatcher(context, deaf), createDispatcher(context, deaf)];
       await eventually(

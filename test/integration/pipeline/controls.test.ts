@@ -45,6 +45,7 @@ function apiOf(pipeline: () => Pipeline) {
       probes: [],
       allowPricePush: true,
       events: feedOf(pipeline().parts.context),
+      queues: pipeline().parts.queues,
     });
     const response = await app.request(path, {
       method,
@@ -601,6 +602,7 @@ describe('each control, through the HTTP API', () => {
         probes: [],
         allowPricePush: true,
         events: feedOf(pipeline.parts.context),
+        queues: pipeline.parts.queues,
       });
       const answer = await app.request('/v1/orders/preview', {
         method: 'POST',

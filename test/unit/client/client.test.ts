@@ -10,11 +10,13 @@ import type {
 import type { EventJson } from '../../../src/api/schemas/event.ts';
 import type { KillSwitchEventJson, OperationJson } from '../../../src/api/schemas/operation.ts';
 import type { PreviewJson } from '../../../src/api/schemas/preview.ts';
+import type { JobJson, QueueJson, WorkerJson } from '../../../src/api/schemas/queue.ts';
 import type { OrderDetailJson, OrderJson, TradeJson } from '../../../src/api/schemas/order.ts';
 import {
   ApiError,
   type ChangedTradingStateBody,
   type EventBody,
+  type JobBody,
   type KillSwitchEventBody,
   type LimitsBody,
   type NewOrder,
@@ -23,9 +25,11 @@ import {
   type OrderDetailBody,
   type PositionBody,
   type PreviewBody,
+  type QueueBody,
   type RiskBody,
   type TradeBody,
   type TradingStateBody,
+  type WorkerBody,
   NotReachableError,
   WaitTimeoutError,
   createClient,
@@ -202,6 +206,9 @@ test('its types are those of the server’s answers', () => {
   expectTypeOf<TradeBody>().toEqualTypeOf<TradeJson>();
   expectTypeOf<PositionBody>().toEqualTypeOf<PositionJson>();
   expectTypeOf<RiskBody>().toEqualTypeOf<RiskJson>();
+  expectTypeOf<QueueBody>().toEqualTypeOf<QueueJson>();
+  expectTypeOf<WorkerBody>().toEqualTypeOf<WorkerJson>();
+  expectTypeOf<Omit<JobBody, 'payload'>>().toEqualTypeOf<Omit<JobJson, 'payload'>>();
   expectTypeOf<PreviewBody>().toEqualTypeOf<PreviewJson>();
   expectTypeOf<LimitsBody>().toEqualTypeOf<LimitsJson>();
   expectTypeOf<TradingStateBody>().toEqualTypeOf<TradingStateJson>();

@@ -62,7 +62,7 @@ class FakeDriver implements QueueDriver {
 describe('workers on a backend that fails in silence', () => {
   let driver: FakeDriver;
   const failed = vi.fn();
-  const connect = () => new ConnectedQueues(driver, silent, failed);
+  const connect = () => new ConnectedQueues(driver, silent, { onFailed: failed, onEnded: () => undefined });
 
   beforeEach(() => {
     vi.useFakeTimers();
