@@ -1,6 +1,6 @@
 import type { z } from '@hono/zod-openapi';
-import type { Queues } from '../queues/queues.ts';
 import type { Context } from '../services/context.ts';
+import type { QueueDesk } from '../services/read-queues.ts';
 import type { Clock } from '../time/clock.ts';
 import type { AccountOf } from './access.ts';
 import type { EventFeed } from './event-feed.ts';
@@ -31,9 +31,6 @@ export interface Endpoint<Query extends z.ZodObject = z.ZodObject, Body extends 
   >;
   readonly handle: (call: Call<z.output<Query>, z.output<Body>>) => Promise<Answer>;
 }
-
-/** What operators see and do of the queues. */
-export type QueueDesk = Pick<Queues, 'counts' | 'oldestWaitingMs' | 'jobs' | 'setPaused'>;
 
 /** What handlers share: the services' context and the parts of the API they need. */
 export interface Ports {

@@ -1,8 +1,13 @@
 import { type QueuePause, readLastMinute, readQueuePauses } from '../db/stores/queue-store.ts';
 import { type PresentWorker, readWorkers } from '../db/stores/worker-presence-store.ts';
 import { QUEUE_NAMES, type QueueName } from '../queues/names.ts';
-import type { QueueCounts, Queues } from '../queues/queues.ts';
+import { JOB_STATES, type JobState, type QueueCounts, type Queues } from '../queues/queues.ts';
 import type { Context } from './context.ts';
+
+export { JOB_STATES, QUEUE_NAMES, type JobState, type QueueName };
+
+/** What operators see and do of the queues. */
+export type QueueDesk = Pick<Queues, 'counts' | 'oldestWaitingMs' | 'jobs' | 'setPaused'>;
 
 /** The role whose processes work on a queue. */
 export const ROLE_OF: Readonly<Record<QueueName, string>> = {

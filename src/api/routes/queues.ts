@@ -1,10 +1,14 @@
 import { z } from '@hono/zod-openapi';
 import { formatIst } from '../../domain/calendar.ts';
-import { JOB_STATES, type JobState } from '../../queues/queues.ts';
-import type { QueueName } from '../../queues/names.ts';
 import { pauseQueue, resumeQueue } from '../../services/pause-queue.ts';
 import { listJobFailures, listWorkers } from '../../services/read-lists.ts';
-import { type QueueView, readQueues } from '../../services/read-queues.ts';
+import {
+  JOB_STATES,
+  type JobState,
+  type QueueName,
+  type QueueView,
+  readQueues,
+} from '../../services/read-queues.ts';
 import { isQueueName, retryJob } from '../../services/retry-job.ts';
 import { decodeInstantAndId, page } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { QUEUE_NAMES } from '../../queues/names.ts';
+import { QUEUE_NAMES } from '../../services/read-queues.ts';
 import { instant, listOf, record } from './parts.ts';
 
 export const workerSchema = z
