@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readTradingAccounts } from '../db/stores/step-store.ts';
 import type { QueueWorker } from '../queues/queues.ts';
 import { checkRisk } from '../services/check-risk.ts';
 import { deliverAlerts } from '../services/deliver-alerts.ts';
@@ -106,7 +108,28 @@ export function startReconciler({ context, queues }: Composition): Running {
     },
     { concurrency: 2 },
   );
-  return running('reconciler', [worker]);
+  // Once at the start, whatever the schedule says: what happened while nobody looked.
+  const began = reconcileAll(context);
+  return {
+    role: 'reconciler',
+    stop: async () => {
+      await Promise.all([
+        worker.close({ timeoutMs: CLOSE_TIMEOUT_MS }),
+        Promise.race([began, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })]),
+      ]);
+    },
+  };
+}
+
+async function reconcileAll(context: Composition['context']): Promise<void> {
+  try {
+    for (const accountId of await readTradingAccounts(context.db)) {
+      await reconcileAccount(context, accountId, { startedBy: context.processName });
+    }
+  } catch (error) {
+    // The schedule and the dispatcher look again.
+    context.log.warn({ err: error }, 'the reconciliation at the start could not be made');
+  }
 }
 
 /** Watches every account's risk during the trade. */

@@ -13,19 +13,18 @@ import {
   routeAlerts,
   routeEscalations,
 } from '../db/stores/alert-delivery-store.ts';
-import { endLease, takeLease } from '../db/stores/lease-store.ts';
 import { SEVERITIES, afterFailure, afterSuccess, reaches } from '../domain/alert-delivery.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Context } from './context.ts';
 import { deliverPacks, messageOf } from './deliver-packs.ts';
+import { holdLease } from './hold-lease.ts';
 
-/** A channel's lease, prolonged while its run goes on: what a dead process held is free again after this. */
-const LEASE_MS = 8000;
-const PROLONG_EVERY_MS = 2000;
 /** No delivery is begun later than this in a run. */
 const RUN_MS = 12_000;
 /** A channel that does not come back by itself is left alone after this. */
 const DELIVERY_MS = 15_000;
+/** What was begun in time may take this long to end; a run that takes longer loses its lease. */
+const LONGEST_DELIVERIES_MS = 4 * DELIVERY_MS;
 const DUE_AT_ONCE = 50;
 /** Deliveries of one channel side by side: one that hangs keeps few others waiting. */
 const SIDE_BY_SIDE = 4;
@@ -46,23 +45,12 @@ export async function deliverAlerts(
   await routeAlerts(context.db, routesOf(context.alertChannels));
   const { escalatesAfterMs } = channel;
   if (escalatesAfterMs !== undefined) await routeEscalations(context.db, channel.name, escalatesAfterMs);
-  const lease = `alerts:${channel.name}`;
   const holder = `${context.processName}/${context.newId()}`;
-  if (!(await takeLease(context.db, lease, holder, LEASE_MS))) return 0;
-  let prolonged: Promise<unknown> = Promise.resolve();
-  const prolonging = setInterval(() => {
-    // Missed, the lease is perhaps lost: then two tell the same, which is allowed.
-    prolonged = takeLease(context.db, lease, holder, LEASE_MS).catch(() => undefined);
-  }, PROLONG_EVERY_MS);
-  try {
-    return 'deliver' in channel
-      ? await deliverDue(context, channel, signal)
-      : await deliverPacked(context, channel, signal);
-  } finally {
-    clearInterval(prolonging);
-    await prolonged;
-    await endLease(context.db, lease, holder);
-  }
+  const held = { lease: `alerts:${channel.name}`, holder, atMostMs: RUN_MS + LONGEST_DELIVERIES_MS };
+  const delivered = await holdLease(context.db, held, () =>
+    'deliver' in channel ? deliverDue(context, channel, signal) : deliverPacked(context, channel, signal),
+  );
+  return delivered ?? 0;
 }
 
 function routesOf(channels: readonly AlertChannel[]) {

@@ -6,9 +6,8 @@ import { readDueOperations } from '../db/stores/operation-store.ts';
 import {
   type DueCommand,
   type DueOrder,
-  readDueCommands,
-  readDueOrders,
   readOverduePolls,
+  readOverdueReconciliations,
   readOverdueRisk,
   readTradingAccounts,
 } from '../db/stores/step-store.ts';
@@ -18,22 +17,20 @@ import { failpoint } from '../lib/failpoint.ts';
 import { checkRisk } from './check-risk.ts';
 import type { Context } from './context.ts';
 import { deliverAlerts } from './deliver-alerts.ts';
+import { createDirectSteps, readDueSteps } from './direct-steps.ts';
 import { keepGtts } from './keep-gtts.ts';
-import { keepQueuePauses, readPausedQueues } from './keep-queue-pauses.ts';
+import { keepQueuePauses } from './keep-queue-pauses.ts';
 import { nextQueue } from './next-step.ts';
 import { pollAccount } from './poll-account.ts';
 import { protectAccount } from './protect-account.ts';
+import { reconcileAccount } from './reconcile-account.ts';
 import { runOperation } from './run-operation.ts';
-import { runStep } from './run-step.ts';
-import { sendCommand } from './send-command.ts';
 import { enqueueOperation } from './stage-operation.ts';
-import { submitOrder } from './submit-order.ts';
-import { validateOrder } from './validate-order.ts';
 import { tellWorkersDown } from './watch-workers.ts';
 
 /** The dispatcher's lease: two leaders do no harm, they only look twice (protocol.md). */
 const LEASE_MS = 5000;
-/** A step that was due this long ago and has not begun is run here: the path when the queue is down. */
+/** A step that was due this long ago and has not begun is run here: the path when a worker is down. */
 const DIRECT_AFTER_MS = 2000;
 const DUE_AT_ONCE = 500;
 const DIRECT_AT_ONCE = 4;
@@ -45,98 +42,114 @@ export interface Dispatcher {
   beat(): Promise<boolean>;
 }
 
+type DispatcherQueues = Pick<Queues, 'ping' | 'ensureSchedules' | 'enqueueMany' | 'isPaused' | 'setPaused'>;
+
 /**
- * The safety net: finds what is due in Postgres and tells the queues again; runs itself what the queues leave lying;
- * puts back schedules that a flush removed. It keeps no state that matters.
+ * The safety net: finds what is due in Postgres and tells the queues again; runs itself what the queues leave lying,
+ * and everything at once when they do not answer; puts back schedules that a flush removed. It keeps no state that
+ * matters.
  */
-export function createDispatcher(
-  context: Context,
-  queues: Pick<Queues, 'ensureSchedules' | 'enqueueMany' | 'isPaused' | 'setPaused'>,
-): Dispatcher {
+export function createDispatcher(context: Context, queues: DispatcherQueues): Dispatcher {
   const holder = `${context.processName}/${context.newId()}`;
-  const running = new Set<string>();
-  // The monitor has places of its own: however many orders are due, limits are watched.
-  const watching = new Set<string>();
-  // And so has protection: no position waits for its stop behind entries that are due.
+  const steps = createDirectSteps(context);
+  // Each kind has places of its own, so that none waits behind another: limits are watched however many operations
+  // run, a position gets its stop, and a broker or a channel that does not answer holds up nothing else.
+  const operating = new Set<string>();
   const guarding = new Set<string>();
-  // GTTs are the second net: a broker that does not answer about one holds up no stop.
   const netting = new Set<string>();
-  // And so have alerts: a channel that hangs holds up no order.
+  const polling = new Set<string>();
+  const watching = new Set<string>();
+  const reconciling = new Set<string>();
   const telling = new Set<string>();
   let beats = 0;
 
-  const runDirectly = (name: string, work: () => Promise<unknown>, under = running): void => {
+  const runDirectly = (name: string, work: () => Promise<unknown>, under: Set<string>): void => {
     if (under.has(name) || under.size >= DIRECT_AT_ONCE) return;
     under.add(name);
     void work()
       .catch((error: unknown) => context.log.error({ err: error, name }, 'a direct run failed'))
       .finally(() => under.delete(name));
   };
+  const operate = async (afterMs: number): Promise<void> => {
+    for (const operation of await readDueOperations(context.db, DUE_AT_ONCE)) {
+      const { accountId, operationId: id, overdueMs } = operation;
+      if (overdueMs >= afterMs)
+        runDirectly(`operation:${id}`, () => runOperation(context, operation), operating);
+      else await enqueueOperation(context, { accountId, id, state: 'RUNNING' });
+    }
+  };
+  const protect = async (): Promise<void> => {
+    for (const { accountId } of await readDueProtections(context.db, DUE_AT_ONCE)) {
+      const look = async () => {
+        const { hasGtts } = await protectAccount(context, { accountId });
+        if (hasGtts) runDirectly(`gtt:${accountId}`, () => keepGtts(context, { accountId }), netting);
+      };
+      runDirectly(`protect:${accountId}`, look, guarding);
+    }
+  };
+  const readBroker = async (isHeard: boolean, paused: ReadonlySet<string>): Promise<void> => {
+    const { pollIntervalMs, reconcileIntervalMs } = context.settings;
+    const pollAfterMs = overdueAfter(pollIntervalMs, isHeard);
+    for (const accountId of paused.has('poll') ? [] : await readOverduePolls(context.db, pollAfterMs)) {
+      runDirectly(`poll:${accountId}`, () => pollAccount(context, accountId), polling);
+    }
+    if (paused.has('reconcile')) return;
+    const afterMs = overdueAfter(reconcileIntervalMs, isHeard);
+    for (const accountId of await readOverdueReconciliations(context.db, afterMs)) {
+      const startedBy = context.processName;
+      runDirectly(accountId, () => reconcileAccount(context, accountId, { startedBy }), reconciling);
+    }
+  };
+  const watch = async (isHeard: boolean, paused: ReadonlySet<string>): Promise<void> => {
+    const riskAfterMs = overdueAfter(context.settings.monitor.intervalMs, isHeard);
+    for (const accountId of paused.has('risk') ? [] : await readOverdueRisk(context.db, riskAfterMs)) {
+      runDirectly(`risk:${accountId}`, () => checkRisk(context, accountId), watching);
+    }
+    const channels = paused.has('alert') ? [] : context.alertChannels.map(({ name }) => name);
+    for (const channel of await readOverdueChannels(context.db, channels, DIRECT_AFTER_MS)) {
+      runDirectly(`alert:${channel}`, () => deliverAlerts(context, channel), telling);
+    }
+  };
 
   return {
     beat: async () => {
       await failpoint('dispatch.beat');
       if (!(await takeLease(context.db, 'dispatcher', holder, LEASE_MS))) return false;
-      // What a person paused is not run past the queue either.
-      const paused = await readPausedQueues(context);
+      // Asked once a beat: what would only wait for a dead queue is not tried.
+      const isHeard = (await queues.ping()).ok;
+      const afterMs = isHeard ? DIRECT_AFTER_MS : 0;
+      const due = await readDueSteps(context);
+      const { paused } = due;
+      if (!paused.has('operation')) await operate(afterMs);
+      steps.run(due, afterMs);
+      await protect();
+      await readBroker(isHeard, paused);
+      await watch(isHeard, paused);
       if (beats++ % SCHEDULES_EVERY === 0) {
-        await queues.ensureSchedules(await schedulesOf(context));
-        await keepQueuePauses(queues, paused);
         runDirectly('queue records', () => sweepQueueRecords(context.db), telling);
         runDirectly('workers', () => tellWorkersDown(context), telling);
-      }
-      const operations = paused.has('operation') ? [] : await readDueOperations(context.db, DUE_AT_ONCE);
-      for (const operation of operations) {
-        const { accountId, operationId: id, overdueMs } = operation;
-        if (overdueMs > DIRECT_AFTER_MS)
-          runDirectly(`operation:${id}`, () => runOperation(context, operation));
-        else await enqueueOperation(context, { accountId, id, state: 'RUNNING' });
-      }
-      const commands = paused.has('command') ? [] : await readDueCommands(context.db, DUE_AT_ONCE);
-      const due = (await readDueOrders(context.db, DUE_AT_ONCE)).filter(
-        (order) => !paused.has(nextQueue(order) ?? ''),
-      );
-      const runOverdue = (kind: DueCommand['kind']) => {
-        for (const command of commands) {
-          if (command.kind !== kind || command.overdueMs <= DIRECT_AFTER_MS) continue;
-          runDirectly(`command:${command.id}`, () => runStep(context, 'command', command, sendCommand));
+        if (isHeard) {
+          await queues.ensureSchedules(await schedulesOf(context));
+          await keepQueuePauses(queues, paused);
         }
-      };
-      runOverdue('CANCEL');
-      for (const order of due) {
-        if (order.overdueMs > DIRECT_AFTER_MS) runDirectly(order.id, () => stepOf(context, order));
       }
-      runOverdue('MODIFY');
+      if (!isHeard) return true;
       await enqueueCommands(
         queues,
-        commands.filter((command) => command.overdueMs <= DIRECT_AFTER_MS),
+        due.commands.filter(({ overdueMs }) => overdueMs < afterMs),
       );
       await enqueueDue(
         queues,
-        due.filter((order) => order.overdueMs <= DIRECT_AFTER_MS),
+        due.orders.filter(({ overdueMs }) => overdueMs < afterMs),
       );
-      for (const { accountId } of await readDueProtections(context.db, DUE_AT_ONCE)) {
-        const protect = async () => {
-          const { hasGtts } = await protectAccount(context, { accountId });
-          if (hasGtts) runDirectly(`gtt:${accountId}`, () => keepGtts(context, { accountId }), netting);
-        };
-        runDirectly(`protect:${accountId}`, protect, guarding);
-      }
-      const pollAfterMs = Math.max(3 * context.settings.pollIntervalMs, DIRECT_AFTER_MS);
-      for (const accountId of paused.has('poll') ? [] : await readOverduePolls(context.db, pollAfterMs)) {
-        runDirectly(`poll:${accountId}`, () => pollAccount(context, accountId));
-      }
-      const riskAfterMs = Math.max(3 * context.settings.monitor.intervalMs, DIRECT_AFTER_MS);
-      for (const accountId of paused.has('risk') ? [] : await readOverdueRisk(context.db, riskAfterMs)) {
-        runDirectly(`risk:${accountId}`, () => checkRisk(context, accountId), watching);
-      }
-      const channels = paused.has('alert') ? [] : context.alertChannels.map(({ name }) => name);
-      for (const channel of await readOverdueChannels(context.db, channels, DIRECT_AFTER_MS)) {
-        runDirectly(`alert:${channel}`, () => deliverAlerts(context, channel), telling);
-      }
       return true;
     },
   };
+}
+
+/** Recurring work is late after three intervals; when no queue brings it, after one. */
+function overdueAfter(intervalMs: number, isHeard: boolean): number {
+  return isHeard ? Math.max(3 * intervalMs, DIRECT_AFTER_MS) : intervalMs;
 }
 
 /** One round trip a queue, however many orders are due. */
@@ -162,13 +175,6 @@ async function enqueueCommands(
     payload: { accountId, orderId },
   }));
   await queues.enqueueMany('command', jobs);
-}
-
-async function stepOf(context: Context, order: DueOrder): Promise<void> {
-  const queue = nextQueue(order);
-  if (queue === null) return;
-  const step = { accountId: order.accountId, orderId: order.id };
-  await runStep(context, queue, step, order.status === 'PENDING' ? validateOrder : submitOrder);
 }
 
 /** Recurring work: polls and alerts every second, risk every two, a full look every half minute, marks every second. */

@@ -223,6 +223,8 @@ function settleLive(
 export function settleAbsent(context: Context, view: AccountView, order: Order, readAt: Date): void {
   const command = inFlight(view, order);
   if (command === null || isFinal(order.status) || isOut(command, readAt)) return;
+  // A younger read held its row: this one was begun by a process that slept since.
+  if (order.lastReadAt !== null && readAt < order.lastReadAt) return;
   const waitedMs = readAt.getTime() - (command.answeredAt?.getTime() ?? 0);
   if (command.cleanReads < 1 || waitedMs < context.settings.modifyConfirmMs) {
     view.putCommand({ ...command, cleanReads: command.cleanReads + 1 }, null);

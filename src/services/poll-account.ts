@@ -22,14 +22,16 @@ import type { Context } from './context.ts';
 import { correctTrades } from './correct-trades.ts';
 import { endOfDay } from './end-of-day.ts';
 import { settleAbsent } from './follow-commands.ts';
+import { LEASE_MS, prolongLease } from './hold-lease.ts';
+import { resumeAfterLogin } from './resume-after-login.ts';
 import { tellNotApplied } from './poll-alerts.ts';
 import { gapOf, keepEvidence, tellWhatIsMissing } from './poll-evidence.ts';
 import { PROTECTION_NEEDS, enqueueProtection } from './protect-account.ts';
 import { type ProtectionLook, keyText, lookAtProtection } from './protect-group.ts';
 import { enqueueCommand } from './stage-command.ts';
 
-/** A poll is two reads of the broker at their time-out and this. A dead holder's lease ends by itself. */
-const LEASE_MARGIN_MS = 6000;
+/** A poll is two reads of the broker at their time-out and this; its lease is prolonged no longer. */
+const LONGEST_MARGIN_MS = 6000;
 /** Orders changed in one transaction at most. */
 const ROWS_PER_TRANSACTION = 100;
 
@@ -87,20 +89,19 @@ async function pollOnce(context: Context, accountId: string, always: boolean): P
     lease: `poll:${accountId}`,
     holder: `${context.processName}/${context.newId()}`,
   };
-  const interest = await beginPoll(context.db, { ...lease, leaseMs: leaseMs(context), always });
+  const interest = await beginPoll(context.db, { ...lease, leaseMs: LEASE_MS, always });
   if (interest === null) return { kind: 'skipped', changed: 0 };
+  const longestMs = 2 * context.settings.brokerTimeoutMs + LONGEST_MARGIN_MS;
+  const prolonged = prolongLease(context.db, lease, longestMs);
   let succeeded = false;
   try {
     const result = await readAndApply(context, accountId, { interest, always });
     succeeded = true;
     return result;
   } finally {
+    await prolonged.end();
     await endPoll(context.db, { ...lease, succeeded });
   }
-}
-
-function leaseMs({ settings }: Context): number {
-  return 2 * settings.brokerTimeoutMs + LEASE_MARGIN_MS;
 }
 
 interface Look {
@@ -123,6 +124,7 @@ async function readAndApply(
     const asksTrades = always || news.some((row) => row.filledQuantity > 0);
     if (asksTrades) trades = await broker.getTrades();
     const gap = gapOf(interest, book);
+    if (interest.awaitsLogin) await resumeAfterLogin(context, accountId);
     await keepEvidence(context, accountId, { interest, book, fault: gap, always });
     const changed = await applyNews(context, accountId, interest, news, trades);
     await settleMissing(context, accountId, interest, book);

@@ -6,6 +6,7 @@ import {
   storeBrokerRead,
 } from '../db/stores/poll-store.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
+import type { Order } from '../domain/order.ts';
 import { isFinal } from '../domain/order-status.ts';
 import { tagsOf } from '../reconciliation/orders.ts';
 import type { Context } from './context.ts';
@@ -97,15 +98,18 @@ export async function tellWhatIsMissing(
   if (pastHorizon.length === 0 && owed.length === 0) return;
   const cleanReads = await cleanReadsOf(context, accountId, pastHorizon);
   const ids = [...pastHorizon, ...owed].map((order) => order.id);
+  // Asked about an attempt: what a process that slept since then read says nothing about the next one.
+  const isAsked = (order: Order, { attemptTag }: OrderOfInterest) =>
+    order.status === 'UNKNOWN' && order.attemptTag === attemptTag;
   await context.withAccount({
     accountId,
     actor: context.processName,
     needs: { orders: ids, commandsOf: pastHorizon.map(({ id }) => id), openAlerts: true },
     run: (view) => {
-      for (const { id } of pastHorizon) {
-        const order = view.order(id);
-        const reads = cleanReads.get(id) ?? 0;
-        if (order?.status !== 'UNKNOWN') continue;
+      for (const asked of pastHorizon) {
+        const order = view.order(asked.id);
+        const reads = cleanReads.get(asked.id) ?? 0;
+        if (order === null || !isAsked(order, asked)) continue;
         if (reads < CLEAN_READS_FOR_POLICY) {
           tellUnknown(context, view, order);
           continue;

@@ -1,6 +1,5 @@
 import type { BrokerFunds } from '../broker/port.ts';
 import { INVARIANTS } from '../db/invariants.ts';
-import { endLease, takeLease } from '../db/stores/lease-store.ts';
 import {
   type FoundTrade,
   type ReconciliationRow,
@@ -13,9 +12,11 @@ import {
   readUnsettledKeys,
   sweepReconciliations,
 } from '../db/stores/reconciliation-store.ts';
+import { beatReconciliation } from '../db/stores/step-store.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { type QuantityDifference, compareQuantities, isSameDifference } from '../reconciliation/positions.ts';
 import type { Context } from './context.ts';
+import { holdLease } from './hold-lease.ts';
 import { pollAccount } from './poll-account.ts';
 
 /** Looks at the broker's positions in one run: a fill between two reads is no difference. */
@@ -23,9 +24,10 @@ const MAX_LOOKS = 4;
 /** A fill of ours that was recorded later than this after it happened had been missed by the polls. */
 const MISSED_AFTER_MS = 15_000;
 /** Another process may be polling just now. */
-const POLL_TRIES = 20;
+const POLL_TRIES = 80;
 const POLL_PAUSE_MS = 250;
-const LEASE_MS = 120_000;
+/** A run that takes longer than this loses its lease. */
+const LONGEST_MS = 120_000;
 /** Runs without a finding that are kept: a day of them at one in 30 s. */
 const CLEAN_RUNS_KEPT = 2880;
 
@@ -47,29 +49,31 @@ export async function reconcileAccount(
 ): Promise<ReconciliationRow | null> {
   const lease = `reconcile:${accountId}`;
   const holder = `${context.processName}/${context.newId()}`;
-  if (!(await takeLease(context.db, lease, holder, LEASE_MS))) return null;
-  try {
-    await sweepReconciliations(context.db, accountId, CLEAN_RUNS_KEPT);
-    const previous = await findNewestReconciliation(context.db, accountId);
-    const run = { accountId, id: context.newId() };
-    const startedAt = await insertReconciliation(context.db, { ...run, startedBy });
-    await failpoint('reconcile.begun');
-    const since = previous ?? { startedAt, differences: [] };
-    const found = await compare(context, accountId, since).catch((error: unknown) => {
-      context.log.warn({ err: error, accountId }, 'a reconciliation could not be made');
-      return { fault: error instanceof Error ? error.message : String(error) };
-    });
-    if ('fault' in found) {
-      const failed = { status: 'FAILED', checked: 0, differences: [], fault: found.fault } as const;
-      return await finishReconciliation(context.db, { ...run, ...failed });
-    }
-    await failpoint('reconcile.compared');
-    await tell(context, accountId, found);
-    const status = found.differences.length === 0 ? 'CLEAN' : 'DIFFERENCES';
-    return await finishReconciliation(context.db, { ...run, ...found, status, fault: null });
-  } finally {
-    await endLease(context.db, lease, holder);
+  return holdLease(context.db, { lease, holder, atMostMs: LONGEST_MS }, () =>
+    runOnce(context, accountId, startedBy),
+  );
+}
+
+async function runOnce(context: Context, accountId: string, startedBy: string): Promise<ReconciliationRow> {
+  await beatReconciliation(context.db, accountId);
+  await sweepReconciliations(context.db, accountId, CLEAN_RUNS_KEPT);
+  const previous = await findNewestReconciliation(context.db, accountId);
+  const run = { accountId, id: context.newId() };
+  const startedAt = await insertReconciliation(context.db, { ...run, startedBy });
+  await failpoint('reconcile.begun');
+  const since = previous ?? { startedAt, differences: [] };
+  const found = await compare(context, accountId, since).catch((error: unknown) => {
+    context.log.warn({ err: error, accountId }, 'a reconciliation could not be made');
+    return { fault: error instanceof Error ? error.message : String(error) };
+  });
+  if ('fault' in found) {
+    const failed = { status: 'FAILED', checked: 0, differences: [], fault: found.fault } as const;
+    return await finishReconciliation(context.db, { ...run, ...failed });
   }
+  await failpoint('reconcile.compared');
+  await tell(context, accountId, found);
+  const status = found.differences.length === 0 ? 'CLEAN' : 'DIFFERENCES';
+  return await finishReconciliation(context.db, { ...run, ...found, status, fault: null });
 }
 
 interface Comparison {

@@ -21,6 +21,7 @@ export interface Placement {
 
 /** Pause before a placement that certainly did not happen is tried again, milliseconds (protocol.md). */
 const PAUSE_MS = 10_000;
+/** The first read that succeeds ends this pause (resume-after-login.ts). */
 const LOGIN_PAUSE_MS = 30_000;
 
 /**

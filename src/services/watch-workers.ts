@@ -2,6 +2,7 @@ import {
   type WorkerChange,
   beatWorker,
   endWorker,
+  readSilentWorkers,
   readWorkerChanges,
   workerCondition,
 } from '../db/stores/worker-store.ts';
@@ -30,6 +31,11 @@ export function startWorkerBeat(
       await endWorker(db, role);
     },
   };
+}
+
+/** Roles that fell silent, as readiness shows them. */
+export async function findSilentRoles({ db }: Pick<Context, 'db'>): Promise<string[]> {
+  return readSilentWorkers(db, DOWN_AFTER_MS);
 }
 
 /** Tells of worker processes that fell silent, and ends the alert of those that are back. The dispatcher calls it. */

@@ -49,6 +49,8 @@ export interface BrokerInterest {
   readonly known: readonly KnownOrder[];
   /** Rows of the book seen before that no order follows, by "day/broker order id", as they were then. */
   readonly foreign: ReadonlyMap<string, { readonly status: string; readonly filledQuantity: number }>;
+  /** The broker's session was dead when it was last used, and a person was told. */
+  readonly awaitsLogin: boolean;
 }
 
 /** Asked once per statement: a volatile function in a filter runs for every row. */
@@ -70,6 +72,7 @@ interface Document {
   readonly orders: readonly OrderTuple[] | null;
   readonly known: readonly [string, OrderStatus, string | null, number, string][] | null;
   readonly foreign: readonly [string, string, string, number][] | null;
+  readonly awaits_login: boolean;
 }
 
 export interface PollLease {
@@ -118,7 +121,9 @@ export async function beginPoll(
         select o.* from orders o where o.account_id = $1 and o.broker_order_id is not null
           and o.finished_at is null and o.trading_day < ${TODAY} - 1) k),
       'foreign', (select json_agg(json_build_array(b.day, b.broker_order_id, b.status, b.filled_quantity))
-        from broker_orders b where b.account_id = $1 and b.order_id is null and b.day >= ${TODAY} - 1))
+        from broker_orders b where b.account_id = $1 and b.order_id is null and b.day >= ${TODAY} - 1),
+      'awaits_login', exists (select from alerts a where a.account_id = $1 and a.cleared_at is null
+        and a.condition = 'broker_session_expired'))
       end as document`,
     values: [poll.accountId, poll.lease, poll.holder, poll.leaseMs, poll.always],
   });
@@ -136,6 +141,7 @@ export async function beginPoll(
         { status, filledQuantity },
       ]),
     ),
+    awaitsLogin: document.awaits_login,
   };
 }
 
@@ -205,20 +211,42 @@ export async function readOrdersOfRows(
   }));
 }
 
-/** Gives the lease back and notes when the account was last polled; one round trip. */
+/**
+ * Gives the lease back and notes when the account was last polled; one round trip. The first that succeeds after one
+ * that failed makes the full comparison due: what happened meanwhile at the broker is not all in the book.
+ */
 export async function endPoll(
   db: Database,
   poll: PollLease & { readonly succeeded: boolean },
 ): Promise<void> {
   await db.beats.query({
     name: 'sauda_end_poll',
-    text: `with freed as (delete from leases where name = $2 and holder = $3)
+    text: `with freed as (delete from leases where name = $2 and holder = $3),
+      reconnected as (update heartbeats r set started_at = 'epoch' where $4 and r.account_id = $1 and r.duty = 'reconcile'
+        and exists (select from heartbeats p where p.account_id = $1 and p.duty = 'poll' and p.failed))
       insert into heartbeats as h (account_id, duty, started_at, succeeded_at, failed)
       values ($1, 'poll', clock_timestamp(), case when $4 then clock_timestamp() end, not $4)
       on conflict (account_id, duty) do update set started_at = excluded.started_at,
         succeeded_at = coalesce(excluded.succeeded_at, h.succeeded_at), failed = excluded.failed`,
     values: [poll.accountId, poll.lease, poll.holder, poll.succeeded],
   });
+}
+
+/** How the newest polls went, those that began within `withinMs`: how many, and the accounts whose poll failed. */
+export async function readRecentPolls(
+  db: Database,
+  withinMs: number,
+): Promise<{ readonly polls: number; readonly failed: readonly string[] }> {
+  const { rows } = await db.reads.query<{ account_id: string; failed: boolean }>({
+    name: 'sauda_recent_polls',
+    text: `select account_id, failed from heartbeats where duty = 'poll'
+      and started_at > clock_timestamp() - $1 * interval '1 millisecond' order by 1`,
+    values: [withinMs],
+  });
+  return {
+    polls: rows.length,
+    failed: rows.filter(({ failed }) => failed).map(({ account_id }) => account_id),
+  };
 }
 
 /** Reads of the broker are evidence, kept outside the journal and the account lock. */

@@ -30,9 +30,15 @@ export async function finishReconciliation(
   const [row] = await db.orm
     .update(reconciliationLog)
     .set({ ...rest, finishedAt: sql`sauda.clock()` })
-    .where(and(eq(reconciliationLog.accountId, accountId), eq(reconciliationLog.id, id)))
+    .where(
+      and(
+        eq(reconciliationLog.accountId, accountId),
+        eq(reconciliationLog.id, id),
+        eq(reconciliationLog.status, 'RUNNING'),
+      ),
+    )
     .returning();
-  if (row === undefined) throw new Error(`run ${id} is gone`);
+  if (row === undefined) throw new Error(`run ${id} is gone, or was closed as cut off while it slept`);
   return row;
 }
 

@@ -110,6 +110,62 @@ export async function readOverdueRisk(db: Database, olderThanMs: number): Promis
   return rows.map((row) => row.id);
 }
 
+/** An account's reconciliation begins, or ended; what `readOverdueReconciliations` goes by. */
+export async function beatReconciliation(db: Database, accountId: string): Promise<void> {
+  await db.beats.query({
+    name: 'sauda_beat_reconciliation',
+    text: `insert into heartbeats (account_id, duty, started_at) values ($1, 'reconcile', clock_timestamp())
+      on conflict (account_id, duty) do update set started_at = excluded.started_at`,
+    values: [accountId],
+  });
+}
+
+/** Accounts whose last full comparison with the broker began longer than `olderThanMs` ago. */
+export async function readOverdueReconciliations(db: Database, olderThanMs: number): Promise<string[]> {
+  const { rows } = await db.reads.query<{ id: string }>({
+    name: 'sauda_overdue_reconciliations',
+    text: `select a.id from accounts a
+      left join heartbeats h on h.account_id = a.id and h.duty = 'reconcile'
+      where a.id <> 'system'
+        and coalesce(h.started_at, a.created_at) < clock_timestamp() - $1 * interval '1 millisecond'
+      order by coalesce(h.started_at, a.created_at) limit 100`,
+    values: [olderThanMs],
+  });
+  return rows.map((row) => row.id);
+}
+
+/** Makes due what waits for a login: orders whose newest attempt met a dead session, and such commands. The orders. */
+export async function wakeAfterLogin(
+  db: Database,
+  accountId: string,
+): Promise<Pick<DueOrder, 'accountId' | 'id' | 'version' | 'status' | 'reduceOnly' | 'role'>[]> {
+  await db.reads.query({
+    name: 'sauda_wake_commands_after_login',
+    text: `update order_commands set next_step_at = clock_timestamp() where account_id = $1 and state = 'WAITING'
+      and next_step_at > clock_timestamp() and reason like 'SESSION_EXPIRED:%'`,
+    values: [accountId],
+  });
+  const { rows } = await db.reads.query<{
+    id: string;
+    version: number;
+    status: OrderStatus;
+    reduce_only: boolean;
+    role: OrderRole;
+  }>({
+    name: 'sauda_wake_orders_after_login',
+    text: `update orders o set next_step_at = clock_timestamp() from order_attempts t
+      where o.account_id = $1 and o.status = 'VALIDATED' and o.next_step_at > clock_timestamp()
+        and t.account_id = o.account_id and t.order_id = o.id and t.attempt = o.attempt
+        and t.outcome_reason like 'SESSION_EXPIRED:%'
+      returning o.id, o.version, o.status, o.reduce_only, o.role`,
+    values: [accountId],
+  });
+  return rows.map((row) => ({
+    ...{ accountId, id: row.id, version: row.version, status: row.status },
+    ...{ reduceOnly: row.reduce_only, role: row.role },
+  }));
+}
+
 export interface StepFailure {
   readonly id: string;
   readonly queue: string;

@@ -23,6 +23,18 @@ export async function endWorker(db: Database, role: string): Promise<void> {
   });
 }
 
+/** Roles of which no process has been heard of for longer than `afterMs`; one that ended as asked is not missed. */
+export async function readSilentWorkers(db: Database, afterMs: number): Promise<string[]> {
+  const { rows } = await db.reads.query<{ role: string }>({
+    name: 'sauda_silent_workers',
+    text: `select substr(duty, ${DUTY.length + 1}) as role from heartbeats
+      where account_id = $1 and duty like '${DUTY}%'
+        and started_at < clock_timestamp() - $2::float8 * interval '1 millisecond' order by 1`,
+    values: [SYSTEM_ACCOUNT, afterMs],
+  });
+  return rows.map(({ role }) => role);
+}
+
 export interface WorkerChange {
   readonly role: string;
   /** False: it is back. */

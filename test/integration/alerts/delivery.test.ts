@@ -284,6 +284,7 @@ describe('deliveries', () => {
     const id = await raise('CRITICAL');
     await pipeline.sql(`update alerts set at = at - interval '1 minute'`);
     const dispatcher = createDispatcher(context, {
+      ping: async () => ({ ok: false, error: 'deaf' }),
       ensureSchedules: async () => null,
       enqueueMany: async () => false,
       isPaused: async () => null,

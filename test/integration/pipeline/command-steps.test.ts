@@ -139,6 +139,7 @@ describe('commands, step by step', () => {
       );
       const { context } = pipeline.parts;
       const deaf = {
+        ping: () => Promise.resolve({ ok: false, error: 'deaf' } as const),
         ensureSchedules: () => Promise.resolve(null),
         enqueueMany: () => Promise.resolve(false),
         isPaused: () => Promise.resolve(null),

@@ -46,6 +46,8 @@ describe('reconciling with the broker', () => {
       backend: 'postgres',
       roles: ['validator', 'submitter', 'fillPoller', 'marketData', 'dispatcher'],
       accounts: ['main', ...ACCOUNTS],
+      // Each run is the test's own: the dispatcher makes none because it is late.
+      environment: { RECONCILE_INTERVAL_MS: '3600000' },
     });
   });
   afterAll(async () => {
