@@ -3,7 +3,7 @@ import { SYSTEM_ACCOUNT } from '../domain/ids.ts';
 import { listAccountIds } from '../services/read-accounts.ts';
 import type { Clock } from '../time/clock.ts';
 import { ApiProblem } from './problem.ts';
-import { type Principal, hasRole } from './principal.ts';
+import { type Principal, type Scope, hasRole } from './principal.ts';
 
 /** How long "there is one account" may be believed. That an account exists never changes. */
 const ONLY_ACCOUNT_MS = 1000;
@@ -46,13 +46,13 @@ export function createAccountOf(db: Database, clock: Clock): AccountOf {
 export async function alertAccountsOf(
   accountOf: AccountOf,
   principal: Principal,
-  named: string | undefined,
+  named: string | null,
 ): Promise<string[]> {
   const seesSystem =
     principal.accountId === null && principal.strategyId === null && hasRole(principal, 'operator');
   if (seesSystem && named === SYSTEM_ACCOUNT) return [SYSTEM_ACCOUNT];
   const accountId = await accountOf(principal, named);
-  return seesSystem && named === undefined ? [accountId, SYSTEM_ACCOUNT] : [accountId];
+  return seesSystem && named === null ? [accountId, SYSTEM_ACCOUNT] : [accountId];
 }
 
 /** The strategy a request is about; a token bound to one may not name another. */
@@ -63,6 +63,18 @@ export function strategyOf(principal: Principal, named: string | null | undefine
     throw new ApiProblem('FORBIDDEN', { detail: 'The token is bound to another strategy.' });
   }
   return principal.strategyId;
+}
+
+/** A token bound to a strategy may see the account, never decide for it; one bound to an account not for all of them. */
+export function requireScope({ accountId, strategyId }: Principal, concerns: Scope | undefined): void {
+  if (concerns === undefined) return;
+  if (strategyId !== null) {
+    const detail = `This concerns more than one strategy; the token is bound to ${strategyId}.`;
+    throw new ApiProblem('FORBIDDEN', { detail });
+  }
+  if (concerns === 'installation' && accountId !== null) {
+    throw new ApiProblem('FORBIDDEN', { detail: 'The token is bound to an account.' });
+  }
 }
 
 function noSuchAccount(): ApiProblem {

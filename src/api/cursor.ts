@@ -1,3 +1,4 @@
+import { isUsedInstant } from './fields.ts';
 import { ApiProblem, fieldProblem } from './problem.ts';
 
 /** The place of the last entry of a page, as the strings its keyset is made of; opaque to clients. */
@@ -9,7 +10,7 @@ export function encodeCursor(parts: readonly string[]): string {
 export type CursorPart = (text: string) => boolean;
 
 export const instantPart: CursorPart = (text) =>
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text) && Number.isFinite(Date.parse(text));
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text) && isUsedInstant(new Date(text));
 export const uuidPart: CursorPart = (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 export const namePart: CursorPart = (text) => /^[A-Za-z0-9._-]{1,64}$/.test(text);
 export const integerPart: CursorPart = (text) => /^\d{1,9}$/.test(text);

@@ -1,5 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { isDay } from '../domain/calendar.ts';
+import { EXCHANGES } from '../domain/instrument.ts';
+import { MAX_PRICE } from '../domain/order-request.ts';
 import { type Decimal, parseDecimal } from '../domain/money.ts';
 
 /** Field types that requests share. No coercion: a string is never read as a number, nor a number as a string. */
@@ -45,6 +47,16 @@ const PRICE_FORM = {
   example: '2450.05',
   description: 'A plain decimal string, or a JSON number.',
 } as const;
+
+/** A price at which something is booked, or null: over 0, and bounded. */
+export function bookedPrice() {
+  return optionalPrice().superRefine((price, context) => {
+    const code = price === null ? null : price.lte(0) ? 'MIN' : price.gt(MAX_PRICE) ? 'MAX' : null;
+    if (code === null) return;
+    const message = code === 'MIN' ? 'must be over 0' : `must be at most ${MAX_PRICE}`;
+    context.addIssue({ code: 'custom', message, params: { code } });
+  });
+}
 
 /** Money or a price: plain decimal text or a JSON number, at most four decimals. Its sign and tick are rules. */
 export function price() {
@@ -105,20 +117,48 @@ export function optional<T extends z.ZodType>(type: T) {
   return type.nullish().transform((value) => value ?? null);
 }
 
+/**
+ * Years that requests may name. Ours is not a calendar of all times: beyond them Postgres, JavaScript and the text of
+ * our answers differ in what they can hold.
+ */
+const FIRST_YEAR = 2000;
+const LAST_YEAR = 2099;
+const isUsedYear = (year: number): boolean => year >= FIRST_YEAR && year <= LAST_YEAR;
+const YEARS = `must be of the years ${FIRST_YEAR} to ${LAST_YEAR}`;
+
+/** True for text that names a day that requests may name. */
+export function isUsedDay(text: string): boolean {
+  return isDay(text) && isUsedYear(Number(text.slice(0, 4)));
+}
+
 /** A date that exists, "YYYY-MM-DD". */
 export function day() {
   return z
     .string()
-    .refine(isDay, { error: 'must be a date, YYYY-MM-DD', params: { code: 'DATE' } })
+    .refine(isDay, { error: 'must be a date, YYYY-MM-DD', params: { code: 'DATE' }, abort: true })
+    .refine(isUsedDay, { error: YEARS, params: { code: 'RANGE' } })
     .openapi({ format: 'date' });
+}
+
+/** True for an instant that requests may name. */
+export function isUsedInstant(instant: Date): boolean {
+  return isUsedYear(instant.getUTCFullYear());
 }
 
 /** An instant as RFC 3339, "2026-11-23T09:15:00+05:30". */
 export function instant() {
   return z.iso
     .datetime({ offset: true, error: 'must be RFC 3339 with an offset' })
-    .transform((text) => new Date(text));
+    .transform((text) => new Date(text))
+    .refine(isUsedInstant, { error: YEARS, params: { code: 'RANGE' } });
 }
+
+/** The body of a call that has no other: it may name the account. */
+export const accountBody = z.strictObject({ accountId: optional(plainText(64)) }).openapi('OfAccount');
+
+/** Paths that name one thing by its id, or one instrument. */
+export const idParams = z.object({ id: uuid() });
+export const instrumentParams = z.object({ exchange: z.enum(EXCHANGES), symbol: plainText(100) });
 
 /** An id of ours in a query or a body. */
 export function uuid() {

@@ -1,11 +1,13 @@
 import { IncomingMessage } from 'node:http';
-import { type OpenAPIHono, type z } from '@hono/zod-openapi';
+import type { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context as HonoContext } from 'hono';
+import { requireScope } from './access.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Call, Endpoint, Ports } from './endpoint.ts';
 import { fieldProblems } from './field-problems.ts';
+import { accountBody } from './fields.ts';
 import { type Principal, hasRole } from './principal.ts';
-import { ApiProblem, problemResponse } from './problem.ts';
+import { ApiProblem, fieldProblem, problemResponse } from './problem.ts';
 import { parseQuery } from './query.ts';
 import type { RateLimiter } from './rate-limit.ts';
 import { hasNoBody, readJsonBody } from './request-body.ts';
@@ -42,19 +44,25 @@ export function refuseOtherMethods(app: OpenAPIHono, path: string, methods: read
   );
 }
 
-/** Token, rate, role, query, body: in this order, so that strangers learn nothing and bodies are read last. */
+/** Token, rate, role, path, query, body: in this order, so that strangers learn nothing and bodies are read last. */
 async function serve(c: HonoContext, endpoint: Endpoint, options: MountOptions): Promise<Response> {
   const principal = await options.authenticate(c.req.header('authorization'));
   options.limitRate(principal);
   requireRole(principal, endpoint);
+  requireScope(principal, endpoint.concerns);
+  const params = parseParams(c.req.param(), endpoint.params);
   const query = parseQuery(c.req.url, endpoint.query, endpoint.repeatable ?? []);
-  const body = endpoint.body === undefined ? undefined : await readBody(c.req.raw, endpoint.body);
-  const call: Call<Record<string, unknown>, unknown> = {
+  const schema = bodySchemaOf(endpoint);
+  const body = schema === null ? undefined : await readBody(c.req.raw, schema);
+  const namedAccount = accountNamed(query, body);
+  const call: Call<Record<string, unknown>, unknown, Record<string, unknown>> = {
     ...options.ports,
     principal,
     query,
     body,
-    param: (name) => c.req.param(name) ?? '',
+    params,
+    account: () => options.ports.accountOf(principal, namedAccount),
+    namedAccount,
     header: (name) => c.req.header(name),
     signal: c.req.raw.signal,
     isStillAllowed: () => isStillAllowed(c, endpoint, options),
@@ -99,6 +107,38 @@ function requireRole(principal: Principal, endpoint: Endpoint): void {
   throw new ApiProblem('FORBIDDEN', {
     detail: `This needs the role ${endpoint.role}; the token has ${principal.role}.`,
   });
+}
+
+/** What a request may bring; null: nothing of it is read. */
+export function bodySchemaOf({ method, body }: Endpoint): z.ZodType | null {
+  return body ?? (method === 'get' ? null : accountBody);
+}
+
+/** An address that holds something impossible is 400; one that names what does not exist, an exchange say, is 404. */
+function parseParams(
+  given: Record<string, string>,
+  schema: z.ZodObject | undefined,
+): Record<string, unknown> {
+  if (schema === undefined) return {};
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const { issues } = parsed.error;
+  const errors = fieldProblems(issues, given);
+  const isUnknown = issues.every(({ code }) => code === 'invalid_value');
+  throw isUnknown ? new ApiProblem('NOT_FOUND') : new ApiProblem('INVALID_ID', { errors });
+}
+
+/** The account may stand in the query or in the body; in both it has to be the same. */
+function accountNamed(query: unknown, body: unknown): string | null {
+  const [asked, told] = [query, body].map((part) => {
+    const named: unknown = Reflect.get(Object(part) as object, 'accountId');
+    return typeof named === 'string' ? named : null;
+  });
+  if (asked != null && told != null && asked !== told) {
+    const errors = [fieldProblem('/accountId', 'MISMATCH', 'differs from the accountId of the query')];
+    throw new ApiProblem('INVALID_BODY', { errors });
+  }
+  return asked ?? told ?? null;
 }
 
 /** No body at all is an empty one, where every field may be left out. */

@@ -1,5 +1,6 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Endpoint } from './endpoint.ts';
+import { bodySchemaOf } from './mount.ts';
 import { PROBLEMS } from './problem.ts';
 
 const problemSchema = z
@@ -29,7 +30,7 @@ export function describeEndpoints(registry: Registry, endpoints: readonly Endpoi
       description: `Needs the role ${endpoint.role}.`,
       security: [{ bearer: [] }],
       request: {
-        params: parametersOf(endpoint.path),
+        ...(endpoint.params === undefined ? {} : { params: endpoint.params }),
         query: endpoint.query,
         ...headersOf(endpoint),
         ...bodyOf(endpoint),
@@ -52,11 +53,6 @@ export function openApiDocument(app: OpenAPIHono, version: string): object {
   });
 }
 
-function parametersOf(path: string): z.ZodObject {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
-  return z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
-}
-
 function headersOf({ headers }: Endpoint): { headers?: z.ZodObject } {
   if (headers === undefined) return {};
   const fields = Object.entries(headers).map(([name, description]) => [
@@ -66,12 +62,13 @@ function headersOf({ headers }: Endpoint): { headers?: z.ZodObject } {
   return { headers: z.object(Object.fromEntries(fields) as Record<string, z.ZodOptional<z.ZodString>>) };
 }
 
-function bodyOf({ body }: Endpoint): {
-  body?: { required: true; content: { 'application/json': { schema: z.ZodType } } };
+function bodyOf(endpoint: Endpoint): {
+  body?: { required: boolean; content: { 'application/json': { schema: z.ZodType } } };
 } {
-  return body === undefined
-    ? {}
-    : { body: { required: true, content: { 'application/json': { schema: body } } } };
+  const schema = bodySchemaOf(endpoint);
+  if (schema === null) return {};
+  const required = !schema.safeParse({}).success;
+  return { body: { required, content: { 'application/json': { schema } } } };
 }
 
 function responsesOf({ answers }: Endpoint): Responses {

@@ -1,6 +1,9 @@
 export const API_ROLES = ['viewer', 'trader', 'operator', 'admin'] as const;
 export type Role = (typeof API_ROLES)[number];
 
+/** What a decision is about, where that is more than one strategy's own. */
+export type Scope = 'account' | 'installation';
+
 /** Who sent a request, as its bearer token says. */
 export interface Principal {
   /** Of the token; rate limits count by it. */

@@ -4,6 +4,8 @@ import { ApiProblem, fieldProblem, problemResponse } from './problem.ts';
 
 /** SQLSTATE classes and codes that pass by themselves: connection, resources, operator, lock and time limits. */
 const PASSING_SQLSTATE = /^(08|53|57P|57014|55P03|40001|40P01|25P03|25006)/;
+/** Data that Postgres can not hold: the request's, since nothing else is new. Nothing was written. */
+const VALUE_SQLSTATE = /^22[0-9A-Z]{3}$/;
 const PASSING_ERRNO = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -33,6 +35,10 @@ export function responseOfError(
   if (violates(error, 'metadata_is_bounded')) {
     const errors = [fieldProblem('/metadata', 'TOO_LARGE', 'takes more than 16384 bytes when stored')];
     return problemResponse('INVALID_BODY', { errors });
+  }
+  if (causesOf(error).some((cause) => VALUE_SQLSTATE.test(String(Reflect.get(cause, 'code'))))) {
+    log.error({ err: error, ...request }, 'a value got past the checks of the API; the database refused it');
+    return problemResponse('VALUE_OUT_OF_RANGE');
   }
   if (isPassing(error)) {
     log.warn({ err: error, ...request }, 'a request could not be answered; the database did not answer');

@@ -38,6 +38,7 @@ export const PROBLEMS = {
   ADJUSTMENT_REFUSED: [422, 'The adjustment breaks a rule'],
   INVALID_LIMITS: [422, 'The limits break a rule'],
   INVALID_PRICES: [422, 'The prices break a rule'],
+  VALUE_OUT_OF_RANGE: [422, 'A value is beyond what can be stored'],
   RATE_LIMITED: [429, 'Too many requests with this token'],
   INTERNAL: [500, 'Something went wrong here'],
   UNAVAILABLE: [503, 'The service can not answer now'],

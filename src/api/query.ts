@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { fieldProblems } from './field-problems.ts';
+import { plainText } from './fields.ts';
 import { ApiProblem, type FieldProblem, fieldProblem } from './problem.ts';
 
 /** Entries in one answer of a list (api.md). */
@@ -26,7 +27,7 @@ export const pageQuery = {
 };
 
 /** The parameter that names the account; left out, it is the token's or the only one. */
-export const accountQuery = { accountId: z.string().max(64).optional() };
+export const accountQuery = { accountId: plainText(64).optional() };
 
 /** Refuses unknown parameters, and repeated ones unless `repeatable`; then the schema decides. */
 export function parseQuery<S extends z.ZodObject>(

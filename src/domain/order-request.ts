@@ -51,7 +51,8 @@ export interface FieldError {
 }
 
 /** The most a plain price may be, rupees: far above any listed price, far below what numeric(24,4) holds. */
-const MAX_PRICE = 10_000_000;
+/** No share, option or future of Kite comes near; what is multiplied with it stays within its column. */
+export const MAX_PRICE = 10_000_000;
 const MAX_QUANTITY = 100_000_000;
 
 /** The order in which problems are named. */

@@ -1,5 +1,6 @@
 import type { Exchange } from '../domain/instrument.ts';
 import { instrumentKey } from '../domain/instrument.ts';
+import { MAX_PRICE } from '../domain/order-request.ts';
 import type { Decimal } from '../domain/money.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import { storePrices } from '../market-data/prices.ts';
@@ -17,7 +18,7 @@ export interface PushedPrice {
 export interface PriceProblem {
   /** "EXCHANGE:SYMBOL"; null when it is the time that is wrong. */
   readonly key: string | null;
-  readonly code: 'UNKNOWN_SYMBOL' | 'MIN' | 'FUTURE';
+  readonly code: 'UNKNOWN_SYMBOL' | 'MIN' | 'MAX' | 'FUTURE';
   readonly message: string;
 }
 
@@ -51,6 +52,8 @@ export async function pushPrices(
       problems.push({ key, code: 'UNKNOWN_SYMBOL', message: 'is not in the list of instruments' });
     } else if (pushed.price.lte(0)) {
       problems.push({ key, code: 'MIN', message: 'must be over 0' });
+    } else if (pushed.price.gt(MAX_PRICE)) {
+      problems.push({ key, code: 'MAX', message: `must be at most ${MAX_PRICE}` });
     } else {
       rows.push({
         instrument_id: instrument.id,

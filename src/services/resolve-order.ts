@@ -28,6 +28,8 @@ export interface ResolveOrderInput {
   readonly accountId: string;
   readonly orderId: string;
   readonly actor: string;
+  /** Whose token it is: orders of others are not there for it. Null or left out: not bound. */
+  readonly strategyId?: string | null;
   readonly decision: Decision;
   /** For adopt; without it the broker order that carries the order's tag. */
   readonly brokerOrderId: string | null;
@@ -61,7 +63,8 @@ interface Look {
 export async function resolveOrder(context: Context, input: ResolveOrderInput): Promise<Resolved> {
   const { accountId, orderId } = input;
   const named = await findOrder(context.db, accountId, orderId);
-  if (named === null) return err({ code: 'NOT_FOUND' });
+  const isHidden = input.strategyId != null && named?.strategyId !== input.strategyId;
+  if (named === null || isHidden) return err({ code: 'NOT_FOUND' });
   await context.instruments.byId(named.instrumentId);
   const look = await readBook(context, accountId);
   await failpoint('resolve.beforeCommit');

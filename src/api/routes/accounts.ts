@@ -44,14 +44,12 @@ export const accountEndpoints = [
     method: 'post',
     path: '/v1/accounts',
     role: 'admin',
+    concerns: 'installation',
     summary: 'Open an account',
     query: z.object({}),
     body: newAccount,
     answers: { 201: { description: 'Opened.', schema: accountSchema } },
     handle: async ({ body, principal, context }) => {
-      if (principal.accountId !== null) {
-        throw new ApiProblem('FORBIDDEN', { detail: 'The token is bound to an account.' });
-      }
       const created = await createAccount(context, { ...body, actor: actorOf(principal) });
       if (!created.ok) throw new ApiProblem(created.error);
       return { status: 201, body: accountJson(created.value) };

@@ -7,7 +7,7 @@ import { alertAccountsOf } from '../access.ts';
 import { alertJson } from '../account-json.ts';
 import { decodeInstantAndId, page } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';
-import { name64, uuid } from '../fields.ts';
+import { idParams, name64 } from '../fields.ts';
 import { actorOf } from '../principal.ts';
 import { ApiProblem } from '../problem.ts';
 import { accountQuery, pageQuery } from '../query.ts';
@@ -31,12 +31,11 @@ export const alertEndpoints = [
       ...pageQuery,
     }),
     answers: { 200: { description: 'A page of alerts.', schema: alertListSchema } },
-    handle: async ({ query, principal, context, accountOf }) => {
-      const { limit, cursor, acknowledged, open, accountId, ...filter } = query;
-      const accountIds = await alertAccountsOf(accountOf, principal, accountId);
+    handle: async ({ query, principal, context, accountOf, namedAccount }) => {
+      const { limit, cursor, acknowledged, open, severity, type } = query;
+      const accountIds = await alertAccountsOf(accountOf, principal, namedAccount);
       const rows = await listAlerts(context.db, {
-        ...filter,
-        accountIds,
+        ...{ severity, type, accountIds },
         acknowledged: acknowledged === undefined ? undefined : acknowledged === 'true',
         open: open === undefined ? undefined : open === 'true',
         strategyId: principal.strategyId,
@@ -62,23 +61,22 @@ export const alertEndpoints = [
   endpoint({
     method: 'post',
     path: '/v1/alerts/{id}/acknowledge',
+    params: idParams,
     role: 'operator',
     summary: 'Say that a person has seen an alert; twice is the same as once',
     query: z.object(accountQuery),
     answers: { 200: { description: 'The alert, acknowledged.', schema: alertSchema } },
-    handle: async ({ query, principal, context, accountOf, param }) => {
-      const id = uuid().safeParse(param('id'));
-      if (!id.success) throw new ApiProblem('INVALID_ID', { detail: 'An alert id is a UUID.' });
-      const accountIds = await alertAccountsOf(accountOf, principal, query.accountId);
-      const of = { actor: actorOf(principal), alertId: id.data, strategyId: principal.strategyId };
+    handle: async ({ principal, context, accountOf, namedAccount, params }) => {
+      const accountIds = await alertAccountsOf(accountOf, principal, namedAccount);
+      const of = { actor: actorOf(principal), alertId: params.id, strategyId: principal.strategyId };
       let acknowledged: Result<AlertRow, AcknowledgeRefusal> = err('NOT_FOUND');
       for (const accountId of accountIds) {
         acknowledged = await acknowledgeAlert(context, { ...of, accountId });
         if (acknowledged.ok || acknowledged.error !== 'NOT_FOUND') break;
       }
       if (!acknowledged.ok) throw problemOf(acknowledged.error);
-      const deliveries = await readDeliveries(context.db, accountIds, [id.data]);
-      return { status: 200, body: alertJson(acknowledged.value, deliveries.get(id.data) ?? []) };
+      const deliveries = await readDeliveries(context.db, accountIds, [params.id]);
+      return { status: 200, body: alertJson(acknowledged.value, deliveries.get(params.id) ?? []) };
     },
   }),
 ];

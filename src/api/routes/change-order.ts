@@ -1,11 +1,10 @@
 import { z } from '@hono/zod-openapi';
-import { parseOrderId } from '../../domain/ids.ts';
 import { type ModifiableTerms, type Order, ORDER_TYPES, VALIDITIES } from '../../domain/order.ts';
 import { type CommandRefusal, type StagedCommand, cancelOrder } from '../../services/cancel-order.ts';
 import { type ModifyRefusal, modifyOrder } from '../../services/modify-order.ts';
 import { readPendingCommands } from '../../services/read-orders.ts';
 import { type Answer, type Call, endpoint } from '../endpoint.ts';
-import { changedPrice, plainText, whole } from '../fields.ts';
+import { changedPrice, idParams, optional, plainText, whole } from '../fields.ts';
 import { idempotencyKeyOf } from '../idempotency-key.ts';
 import { orderJson } from '../order-json.ts';
 import { actorOf } from '../principal.ts';
@@ -22,7 +21,7 @@ const namesTerms = (given: object) => namedTerms(given).length > 0;
 
 const body = z
   .strictObject({
-    accountId: plainText(64).optional(),
+    accountId: optional(plainText(64)),
     quantity: z.int().optional(),
     orderType: z.enum(ORDER_TYPES).optional(),
     validity: z.enum(VALIDITIES).optional(),
@@ -42,11 +41,13 @@ const body = z
 
 type Body = z.output<typeof body>;
 type Query = z.output<typeof query>;
+type Params = z.output<typeof idParams>;
 
 export const changeOrderEndpoints = [
   endpoint({
     method: 'patch',
     path: '/v1/orders/{id}',
+    params: idParams,
     role: 'trader',
     summary: 'Change the terms of an order',
     query,
@@ -64,6 +65,7 @@ export const changeOrderEndpoints = [
   endpoint({
     method: 'delete',
     path: '/v1/orders/{id}',
+    params: idParams,
     role: 'trader',
     summary: 'Cancel an order; twice is the same as once',
     query,
@@ -75,33 +77,31 @@ export const changeOrderEndpoints = [
   }),
 ];
 
-async function modify(call: Call<Query, Body>): Promise<Answer> {
-  const common = await commonOf(call, call.body.accountId);
+async function modify(call: Call<Query, Body, Params>): Promise<Answer> {
+  const common = await commonOf(call);
   const result = await modifyOrder(call.context, { ...common, terms: termsOf(call.body) });
   if (!result.ok) throw problemOf(result.error);
   return answerOf(call, result.value);
 }
 
-async function cancel(call: Call<Query, unknown>): Promise<Answer> {
+async function cancel(call: Call<Query, unknown, Params>): Promise<Answer> {
   const result = await cancelOrder(call.context, { ...(await commonOf(call)), reason: null });
   if (!result.ok) throw problemOf(result.error);
   return answerOf(call, result.value);
 }
 
-async function commonOf(call: Call<Query, unknown>, named?: string) {
-  const id = parseOrderId(call.param('id'));
-  if (!id.ok) throw new ApiProblem('INVALID_ID', { detail: 'An order id is a UUID.' });
+async function commonOf(call: Call<Query, unknown, Params>) {
   const { principal } = call;
   return {
-    accountId: await call.accountOf(principal, named ?? call.query.accountId),
-    orderId: id.value,
+    accountId: await call.account(),
+    orderId: call.params.id,
     actor: actorOf(principal),
     strategyId: principal.strategyId,
     idempotencyKey: idempotencyKeyOf(call.header('idempotency-key')),
   };
 }
 
-async function answerOf(call: Call<Query, unknown>, { order }: StagedCommand): Promise<Answer> {
+async function answerOf(call: Call<Query, unknown, Params>, { order }: StagedCommand): Promise<Answer> {
   const pending = await readPendingCommands(call.context.db, order.accountId, [order.id]);
   return {
     status: 202,

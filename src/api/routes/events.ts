@@ -36,7 +36,7 @@ export const eventEndpoints = [
     },
     handle: async (call) => {
       const { events, principal, clock } = call;
-      const accountId = await call.accountOf(principal, call.query.accountId);
+      const accountId = await call.account();
       const wanted = lastEventId(call.header('last-event-id')) ?? call.query.since;
       const head = await events.head(accountId);
       if (wanted !== undefined && wanted > head) throw pastTheEnd(wanted, head);

@@ -54,8 +54,8 @@ export const limitEndpoints = [
     summary: 'The limits in force and where each comes from',
     query: z.object(accountQuery),
     answers: { 200: { description: 'By configuration name.', schema: limitsSchema } },
-    handle: async ({ query, principal, context, accountOf }) => {
-      const accountId = await accountOf(principal, query.accountId);
+    handle: async ({ principal, context, account }) => {
+      const accountId = await account();
       return { status: 200, body: await limitsOf(context, principal, accountId) };
     },
   }),
@@ -64,11 +64,11 @@ export const limitEndpoints = [
     path: '/v1/limits',
     role: 'operator',
     summary: 'Change limits of an account or of one of its strategies',
-    query: z.object({}),
+    query: z.object(accountQuery),
     body,
     answers: { 200: { description: 'All were changed; how they stand now.', schema: limitsSchema } },
-    handle: async ({ body: given, principal, context, accountOf }) => {
-      const accountId = await accountOf(principal, given.accountId);
+    handle: async ({ body: given, principal, context, account }) => {
+      const accountId = await account();
       const changed = await changeLimits(context, {
         accountId,
         strategyId: strategyOf(principal, given.strategyId),

@@ -4,7 +4,7 @@ import { type ClosePositions, closePositions } from '../../services/close-positi
 import { readOperation } from '../../services/read-operation.ts';
 import { strategyOf } from '../access.ts';
 import { type Answer, type Ports, endpoint } from '../endpoint.ts';
-import { name64, optional, plainText, whole } from '../fields.ts';
+import { idParams, instrumentParams, name64, optional, plainText, whole } from '../fields.ts';
 import { operationJson } from '../operation-json.ts';
 import { type Principal, actorOf, hasRole } from '../principal.ts';
 import { ApiProblem, fieldProblem } from '../problem.ts';
@@ -12,7 +12,6 @@ import { accountQuery } from '../query.ts';
 import { operationSchema } from '../schemas/operation.ts';
 
 const MAX_REASON_LENGTH = 500;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const fields = {
   accountId: optional(plainText(64)),
@@ -44,7 +43,7 @@ export const operationEndpoints = [
     path: '/v1/flatten',
     role: 'operator',
     summary: 'Close every managed position of an account, a strategy or an instrument',
-    query: z.object({}),
+    query: z.object(accountQuery),
     body: flattenBody,
     answers,
     handle: async ({ body: { exchange, symbol, ...given }, ...call }) => {
@@ -61,28 +60,27 @@ export const operationEndpoints = [
   endpoint({
     method: 'post',
     path: '/v1/positions/{exchange}/{symbol}/close',
+    params: instrumentParams,
     role: 'trader',
     summary: 'Close a position, or part of it, with reduce-only orders',
-    query: z.object({}),
+    query: z.object(accountQuery),
     body: closeBody,
     answers,
     handle: async ({ body: given, ...call }) => {
-      const exchange = EXCHANGES.find((known) => known === call.param('exchange'));
-      if (exchange === undefined) throw new ApiProblem('NOT_FOUND', { detail: 'There is no such exchange.' });
-      return close(call, given, await instrumentOf(call, exchange, call.param('symbol')));
+      const { exchange, symbol } = call.params;
+      return close(call, given, await instrumentOf(call, exchange, symbol));
     },
   }),
   endpoint({
     method: 'get',
     path: '/v1/operations/{id}',
+    params: idParams,
     role: 'viewer',
     summary: 'A halt or a flatten: its exits, and what is left',
     query: z.object(accountQuery),
     answers: { 200: { description: 'The operation.', schema: operationSchema } },
-    handle: async ({ query, principal, context, accountOf, param }) => {
-      const id = param('id').toLowerCase();
-      if (!UUID.test(id)) throw new ApiProblem('INVALID_ID', { detail: 'An operation id is a UUID.' });
-      const story = await readOperation(context, await accountOf(principal, query.accountId), id);
+    handle: async ({ principal, context, account, params }) => {
+      const story = await readOperation(context, await account(), params.id);
       const ownOnly = principal.strategyId !== null;
       if (story === null || (ownOnly && story.operation.details.strategyId !== principal.strategyId)) {
         throw new ApiProblem('NOT_FOUND', { detail: 'There is no such operation.' });
@@ -92,7 +90,7 @@ export const operationEndpoints = [
   }),
 ];
 
-type Caller = Ports & { readonly principal: Principal };
+type Caller = Ports & { readonly principal: Principal; readonly account: () => Promise<string> };
 
 async function instrumentOf({ context }: Caller, exchange: Exchange, symbol: string): Promise<Instrument> {
   const found = await context.instruments.find(exchange, symbol);
@@ -101,7 +99,7 @@ async function instrumentOf({ context }: Caller, exchange: Exchange, symbol: str
 }
 
 async function close(
-  { context, principal, accountOf }: Caller,
+  { context, principal, account }: Caller,
   given: z.output<typeof closeBody>,
   instrument: Instrument | null,
 ): Promise<Answer> {
@@ -111,7 +109,7 @@ async function close(
     throw new ApiProblem('INVALID_CLOSE', { errors });
   }
   const wanted: ClosePositions = {
-    accountId: await accountOf(principal, given.accountId),
+    accountId: await account(),
     actor: actorOf(principal),
     byOperator: hasRole(principal, 'operator'),
     strategyId: strategyOf(principal, given.strategyId),

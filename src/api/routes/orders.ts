@@ -1,5 +1,4 @@
 import { z } from '@hono/zod-openapi';
-import { parseOrderId } from '../../domain/ids.ts';
 import { EXCHANGES } from '../../domain/instrument.ts';
 import { ORDER_STATUSES, type OrderStatus, UNFINISHED_STATUSES } from '../../domain/order-status.ts';
 import type { Order } from '../../domain/order.ts';
@@ -8,7 +7,7 @@ import { readOrder, readPendingCommands } from '../../services/read-orders.ts';
 import { strategyOf } from '../access.ts';
 import { decodeInstantAndId, page } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';
-import { day, name64, plainText } from '../fields.ts';
+import { day, idParams, name64, plainText } from '../fields.ts';
 import { orderDetailJson, orderJson } from '../order-json.ts';
 import { ApiProblem } from '../problem.ts';
 import { accountQuery, pageQuery } from '../query.ts';
@@ -36,9 +35,9 @@ export const orderEndpoints = [
     }),
     repeatable: ['status'],
     answers: { 200: { description: 'A page of orders.', schema: orderListSchema } },
-    handle: async ({ query, principal, context, accountOf }) => {
+    handle: async ({ query, principal, context, account }) => {
       const { limit, cursor, status: statuses, ...filter } = query;
-      const accountId = await accountOf(principal, filter.accountId);
+      const accountId = await account();
       const rows = await listOrders(context.db, {
         ...filter,
         accountId,
@@ -62,15 +61,14 @@ export const orderEndpoints = [
   endpoint({
     method: 'get',
     path: '/v1/orders/{id}',
+    params: idParams,
     role: 'viewer',
     summary: 'One order with its checks, commands, trades and timeline',
     query: z.object(accountQuery),
     answers: { 200: { description: 'The order.', schema: orderDetailSchema } },
-    handle: async ({ query, principal, context, accountOf, param }) => {
-      const id = parseOrderId(param('id'));
-      if (!id.ok) throw new ApiProblem('INVALID_ID', { detail: 'An order id is a UUID.' });
-      const accountId = await accountOf(principal, query.accountId);
-      const story = await readOrder(context.db, accountId, id.value);
+    handle: async ({ principal, context, account, params }) => {
+      const accountId = await account();
+      const story = await readOrder(context.db, accountId, params.id);
       const isHidden = principal.strategyId !== null && story?.order.strategyId !== principal.strategyId;
       if (story === null || isHidden)
         throw new ApiProblem('NOT_FOUND', { detail: 'There is no such order.' });

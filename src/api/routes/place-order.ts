@@ -13,7 +13,7 @@ import { idempotencyKeyOf } from '../idempotency-key.ts';
 import { orderJson } from '../order-json.ts';
 import { actorOf, hasRole } from '../principal.ts';
 import { ApiProblem, fieldProblem } from '../problem.ts';
-import { queryInteger } from '../query.ts';
+import { accountQuery, queryInteger } from '../query.ts';
 import { orderSchema } from '../schemas/order.ts';
 
 /** Bytes of metadata as JSON (api.md). */
@@ -65,6 +65,7 @@ export const newOrderBody = z
   .openapi('NewOrder');
 
 const query = z.object({
+  ...accountQuery,
   waitFor: z.enum(ORDER_STATUSES).optional(),
   timeoutMs: queryInteger(0, MAX_WAIT_MS).default(DEFAULT_WAIT_MS),
 });
@@ -89,7 +90,7 @@ export const placeOrderEndpoint = endpoint({
 async function place(call: Call<z.output<typeof query>, Body>): Promise<Answer> {
   const clientOrderId = clientOrderIdOf(call.body, call.header('idempotency-key'));
   const strategyId = strategyOf(call.principal, call.body.strategyId);
-  const accountId = await call.accountOf(call.principal, call.body.accountId);
+  const accountId = await call.account();
   const placed = await placeOrder(call.context, {
     accountId,
     actor: actorOf(call.principal),

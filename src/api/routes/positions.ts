@@ -5,7 +5,7 @@ import { positionJson } from '../account-json.ts';
 import { strategyOf } from '../access.ts';
 import { decodeCursor, integerPart, namePart, page } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';
-import { day, name64, plainText } from '../fields.ts';
+import { day, instrumentParams, name64, plainText } from '../fields.ts';
 import { ApiProblem } from '../problem.ts';
 import { accountQuery, pageQuery } from '../query.ts';
 import { positionListSchema, positionSchema } from '../schemas/account.ts';
@@ -28,11 +28,11 @@ export const positionEndpoints = [
     }),
     repeatable: ['status'],
     answers: { 200: { description: 'A page of positions.', schema: positionListSchema } },
-    handle: async ({ query, principal, context, accountOf }) => {
+    handle: async ({ query, principal, context, account }) => {
       const { limit, cursor, status: statuses, ...filter } = query;
       const rows = await readPositions(context.db, {
         ...filter,
-        accountId: await accountOf(principal, filter.accountId),
+        accountId: await account(),
         strategyId: strategyOf(principal, filter.strategyId),
         statuses,
         after: decodePlace(cursor),
@@ -44,6 +44,7 @@ export const positionEndpoints = [
   endpoint({
     method: 'get',
     path: '/v1/positions/{exchange}/{symbol}',
+    params: instrumentParams,
     role: 'viewer',
     summary: 'The position in one instrument; several products give {items}',
     query: z.object({ ...accountQuery, product: z.enum(PRODUCTS).optional() }),
@@ -53,13 +54,10 @@ export const positionEndpoints = [
         schema: z.union([positionSchema, z.object({ items: z.array(positionSchema) })]),
       },
     },
-    handle: async ({ query, principal, context, accountOf, param }) => {
-      const exchange = EXCHANGES.find((known) => known === param('exchange'));
-      if (exchange === undefined) throw new ApiProblem('NOT_FOUND', { detail: 'There is no such exchange.' });
+    handle: async ({ query, principal, context, account, params }) => {
       const found = await readPositionsOf(context.db, {
-        accountId: await accountOf(principal, query.accountId),
-        exchange,
-        symbol: param('symbol'),
+        accountId: await account(),
+        ...params,
         product: query.product,
         strategyId: strategyOf(principal, null),
       });

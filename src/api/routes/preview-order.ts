@@ -4,6 +4,7 @@ import { strategyOf } from '../access.ts';
 import { endpoint } from '../endpoint.ts';
 import { previewJson } from '../preview-json.ts';
 import { ApiProblem } from '../problem.ts';
+import { accountQuery } from '../query.ts';
 import { previewSchema } from '../schemas/preview.ts';
 import { newOrderBody, requestOf } from './place-order.ts';
 
@@ -15,12 +16,12 @@ export const previewOrderEndpoint = endpoint({
   path: '/v1/orders/preview',
   role: 'trader',
   summary: 'What the checks would say of an order; nothing is stored',
-  query: z.object({}),
+  query: z.object(accountQuery),
   body: newOrderBody,
   answers: { 200: { description: 'Every verdict, and what is at stake.', schema: previewSchema } },
-  handle: async ({ body, principal, context, accountOf }) => {
+  handle: async ({ body, principal, context, account }) => {
     const strategyId = strategyOf(principal, body.strategyId);
-    const accountId = await accountOf(principal, body.accountId);
+    const accountId = await account();
     const preview = await previewOrder(context, { accountId, request: requestOf(body, NO_ID, strategyId) });
     if (!preview.ok) throw new ApiProblem('INVALID_ORDER', { errors: preview.error });
     return { status: 200, body: previewJson(accountId, preview.value) };

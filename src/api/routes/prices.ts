@@ -21,6 +21,8 @@ export const priceEndpoints = [
     method: 'put',
     path: '/v1/prices',
     role: 'operator',
+    // A price holds for every account.
+    concerns: 'installation',
     summary: 'Bring last prices from a feed of your own',
     query: z.object({}),
     body,

@@ -12,9 +12,9 @@ import {
 import { isQueueName, retryJob } from '../../services/retry-job.ts';
 import { decodeInstantAndId, page } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';
-import { plainText, uuid } from '../fields.ts';
+import { idParams, name64, plainText } from '../fields.ts';
 import { istOrNull } from '../order-json.ts';
-import { type Principal, actorOf, hasRole } from '../principal.ts';
+import { actorOf, hasRole } from '../principal.ts';
 import { ApiProblem } from '../problem.ts';
 import { pageQuery } from '../query.ts';
 import {
@@ -50,13 +50,15 @@ export const queueEndpoints = [
   endpoint({
     method: 'get',
     path: '/v1/queues/{name}/jobs',
+    params: z.object({ name: name64() }),
     role: 'operator',
+    // Queues serve every account.
+    concerns: 'installation',
     summary: 'Jobs of a queue by state; failed ones newest first, with the reason',
     query: z.object({ state: z.enum([...JOB_STATES, 'failed']).default('waiting'), ...pageQuery }),
     answers: { 200: { description: 'A page of jobs.', schema: jobListSchema } },
-    handle: async ({ query, principal, context, queues, param }) => {
-      requireWhole(principal);
-      const queue = queueOf(param('name'));
+    handle: async ({ query, context, queues, params }) => {
+      const queue = queueOf(params.name);
       if (query.state === 'failed') {
         const rows = await listJobFailures(context.db, {
           queue,
@@ -80,7 +82,9 @@ export const queueEndpoints = [
     endpoint({
       method: 'post',
       path: `/v1/queues/{name}/${verb}`,
+      params: z.object({ name: name64() }),
       role: 'operator',
+      concerns: 'installation',
       summary:
         verb === 'pause'
           ? 'Begin no more jobs of a queue; those that bring exits, cancels and fills need an admin'
@@ -88,9 +92,8 @@ export const queueEndpoints = [
       query: z.object({}),
       body: REASON,
       answers: { 200: { description: 'The queue as it stands now.', schema: queueSchema } },
-      handle: async ({ body, principal, context, queues, param }) => {
-        requireWhole(principal);
-        const queue = queueOf(param('name'));
+      handle: async ({ body, principal, context, queues, params }) => {
+        const queue = queueOf(params.name);
         if (verb === 'pause' && RISK_ENDING.has(queue) && !hasRole(principal, 'admin')) {
           throw new ApiProblem('FORBIDDEN', {
             detail: `The queue ${queue} ends risk: only an admin may pause it.`,
@@ -107,23 +110,22 @@ export const queueEndpoints = [
   endpoint({
     method: 'post',
     path: '/v1/queues/{name}/jobs/{id}/retry',
+    params: idParams.extend({ name: name64() }),
     role: 'operator',
+    concerns: 'account',
     summary: 'Look at a failed job again now. It asks, and never repeats a call of the broker',
     query: z.object({}),
     answers: { 202: { description: 'It is due.', schema: retriedSchema } },
-    handle: async ({ principal, context, param }) => {
-      const queue = queueOf(param('name'));
-      const id = uuid().safeParse(param('id'));
-      if (!id.success) throw new ApiProblem('INVALID_ID', { detail: 'A failed job is named by a UUID.' });
-      if (principal.strategyId !== null) requireWhole(principal);
+    handle: async ({ principal, context, params }) => {
+      const queue = queueOf(params.name);
       const { accountId } = principal;
       const retried = await retryJob(context, {
         queue,
-        failureId: id.data,
+        failureId: params.id,
         actor: actorOf(principal),
         accountId,
       });
-      if (retried.ok) return { status: 202, body: { id: id.data, queue } };
+      if (retried.ok) return { status: 202, body: { id: params.id, queue } };
       if (retried.error === 'NOT_FOUND')
         throw new ApiProblem('NOT_FOUND', { detail: 'There is no such failed job.' });
       if (retried.error === 'QUEUE_AWAY')
@@ -132,12 +134,6 @@ export const queueEndpoints = [
     },
   }),
 ];
-
-/** Queues belong to every account and strategy. */
-function requireWhole(principal: Principal): void {
-  if (principal.accountId === null && principal.strategyId === null) return;
-  throw new ApiProblem('FORBIDDEN', { detail: 'The queues serve every account; the token is bound to one.' });
-}
 
 function queueOf(text: string): QueueName {
   if (isQueueName(text)) return text;

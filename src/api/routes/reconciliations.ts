@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { EXCHANGES, PRODUCTS } from '../../domain/instrument.ts';
+import { PRODUCTS } from '../../domain/instrument.ts';
 import { formatIst } from '../../domain/calendar.ts';
 import { adjustPosition } from '../../services/adjust-position.ts';
 import {
@@ -14,11 +14,11 @@ import { reconcileAccount } from '../../services/reconcile-account.ts';
 import { positionJson } from '../account-json.ts';
 import { decodeInstantAndId, page } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';
-import { optionalPrice, plainText, uuid } from '../fields.ts';
+import { bookedPrice, idParams, instrumentParams, optional, plainText } from '../fields.ts';
 import { istOrNull } from '../order-json.ts';
 import { actorOf } from '../principal.ts';
 import { ApiProblem } from '../problem.ts';
-import { accountQuery, pageQuery } from '../query.ts';
+import { accountQuery, pageQuery, queryInteger } from '../query.ts';
 import { positionSchema } from '../schemas/account.ts';
 import {
   RECONCILIATION_STATUSES,
@@ -28,8 +28,13 @@ import {
 } from '../schemas/reconciliation.ts';
 
 const MAX_REASON_LENGTH = 500;
-const MAX_QUANTITY = 2_000_000_000;
-const settled = { reason: plainText(MAX_REASON_LENGTH), price: optionalPrice() };
+/** Of a position, units: from one end to the other is still a quantity that Postgres' integer holds. */
+const MAX_QUANTITY = 1_000_000_000;
+const settled = {
+  accountId: optional(plainText(64)),
+  reason: plainText(MAX_REASON_LENGTH),
+  price: bookedPrice(),
+};
 
 export const reconciliationEndpoints = [
   endpoint({
@@ -39,10 +44,10 @@ export const reconciliationEndpoints = [
     summary: 'Comparisons with the broker, newest first',
     query: z.object({ ...accountQuery, status: z.enum(RECONCILIATION_STATUSES).optional(), ...pageQuery }),
     answers: { 200: { description: 'A page of runs.', schema: reconciliationListSchema } },
-    handle: async ({ query, principal, context, accountOf }) => {
+    handle: async ({ query, context, account }) => {
       const { limit, cursor, status } = query;
       const rows = await listReconciliations(context.db, {
-        accountId: await accountOf(principal, query.accountId),
+        accountId: await account(),
         status,
         before: decodeInstantAndId(cursor),
         limit: limit + 1,
@@ -56,13 +61,14 @@ export const reconciliationEndpoints = [
   endpoint({
     method: 'get',
     path: '/v1/reconciliations/{id}',
+    params: idParams,
     role: 'viewer',
     summary: 'One comparison with its differences',
     query: z.object(accountQuery),
     answers: { 200: { description: 'The run.', schema: reconciliationSchema } },
-    handle: async ({ query, principal, context, accountOf, param }) => {
-      const accountId = await accountOf(principal, query.accountId);
-      const run = await findReconciliation(context.db, accountId, runIdOf(param('id')));
+    handle: async ({ context, account, params }) => {
+      const accountId = await account();
+      const run = await findReconciliation(context.db, accountId, params.id);
       if (run === null) throw new ApiProblem('NOT_FOUND', { detail: 'There is no such run.' });
       return { status: 200, body: reconciliationJson(run) };
     },
@@ -71,11 +77,12 @@ export const reconciliationEndpoints = [
     method: 'post',
     path: '/v1/reconciliations',
     role: 'operator',
+    concerns: 'account',
     summary: 'Compare with the broker now; answers when it is done',
     query: z.object(accountQuery),
     answers: { 200: { description: 'The run, finished.', schema: reconciliationSchema } },
-    handle: async ({ query, principal, context, accountOf }) => {
-      const accountId = await accountOf(principal, query.accountId);
+    handle: async ({ principal, context, account }) => {
+      const accountId = await account();
       const run = await reconcileAccount(context, accountId, { startedBy: actorOf(principal) });
       if (run === null) {
         throw new ApiProblem('RECONCILIATION_RUNS', { detail: 'Another run of this account is under way.' });
@@ -86,22 +93,20 @@ export const reconciliationEndpoints = [
   endpoint({
     method: 'post',
     path: '/v1/reconciliations/{id}/differences/{n}/approve',
+    params: idParams.extend({ n: queryInteger(0, 999_999) }),
     role: 'operator',
+    concerns: 'account',
     summary: 'Take the broker’s figure for ours; twice is the same as once',
     query: z.object(accountQuery),
-    body: z.object(settled).openapi('Approval'),
+    body: z.strictObject(settled).openapi('Approval'),
     answers: { 200: { description: 'The run with the difference approved.', schema: reconciliationSchema } },
-    handle: async ({ query, body, principal, context, accountOf, param }) => {
-      const n = param('n');
-      if (!/^\d{1,6}$/.test(n)) {
-        throw new ApiProblem('INVALID_ID', { detail: 'A difference is named by its place, from 0.' });
-      }
+    handle: async ({ body, principal, context, account, params }) => {
       const approved = await approveDifference(context, {
-        accountId: await accountOf(principal, query.accountId),
+        accountId: await account(),
         actor: actorOf(principal),
-        runId: runIdOf(param('id')),
-        index: Number(n),
-        price: body.price ?? null,
+        runId: params.id,
+        index: params.n,
+        price: body.price,
         reason: body.reason,
       });
       if (!approved.ok) throw problemOf(approved.error);
@@ -111,11 +116,13 @@ export const reconciliationEndpoints = [
   endpoint({
     method: 'post',
     path: '/v1/positions/{exchange}/{symbol}/adjust',
+    params: instrumentParams,
     role: 'operator',
+    concerns: 'account',
     summary: 'Say what the account holds in truth; booked as an outside change, with who and why',
     query: z.object(accountQuery),
     body: z
-      .object({
+      .strictObject({
         product: z.enum(PRODUCTS),
         quantity: z.int().min(-MAX_QUANTITY).max(MAX_QUANTITY).openapi({ description: 'Signed; 0 is flat.' }),
         ...settled,
@@ -127,18 +134,17 @@ export const reconciliationEndpoints = [
         schema: z.object({ items: z.array(positionSchema) }),
       },
     },
-    handle: async ({ query, body, principal, context, accountOf, param }) => {
-      const accountId = await accountOf(principal, query.accountId);
-      const exchange = EXCHANGES.find((known) => known === param('exchange'));
-      const symbol = param('symbol');
-      const instrument = exchange === undefined ? null : await context.instruments.find(exchange, symbol);
-      if (exchange === undefined || instrument === null) {
+    handle: async ({ body, principal, context, account, params }) => {
+      const accountId = await account();
+      const { exchange, symbol } = params;
+      const instrument = await context.instruments.find(exchange, symbol);
+      if (instrument === null) {
         throw new ApiProblem('NOT_FOUND', { detail: 'There is no such instrument.' });
       }
       const { product, quantity, reason, price } = body;
       const adjusted = await adjustPosition(context, {
         ...{ accountId, actor: actorOf(principal), instrument, product, quantity, reason },
-        ...{ price: price ?? null, evidence: {}, onlyFrom: null },
+        ...{ price, evidence: {}, onlyFrom: null },
       });
       if (!adjusted.ok) throw new ApiProblem('ADJUSTMENT_REFUSED', { detail: adjusted.error.message });
       const rows = await readPositionsOf(context.db, {
@@ -152,12 +158,6 @@ export const reconciliationEndpoints = [
     },
   }),
 ];
-
-function runIdOf(text: string): string {
-  const id = uuid().safeParse(text);
-  if (!id.success) throw new ApiProblem('INVALID_ID', { detail: 'A run’s id is a UUID.' });
-  return id.data;
-}
 
 function problemOf({ code, message }: ApproveRefusal): ApiProblem {
   if (code === 'NOT_FOUND') return new ApiProblem('NOT_FOUND', { detail: message });

@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { parseOrderId } from '../../domain/ids.ts';
 import { type ResolveRefusal, resolveOrder } from '../../services/resolve-order.ts';
 import { endpoint } from '../endpoint.ts';
-import { plainText } from '../fields.ts';
+import { idParams, optional, plainText } from '../fields.ts';
 import { orderJson } from '../order-json.ts';
 import { actorOf } from '../principal.ts';
 import { ApiProblem } from '../problem.ts';
@@ -15,7 +14,7 @@ const MAX_ID_LENGTH = 32;
 
 const body = z
   .strictObject({
-    accountId: plainText(64).optional(),
+    accountId: optional(plainText(64)),
     decision: z.enum(['adopt', 'neverPlaced', 'expired']),
     brokerOrderId: plainText(MAX_ID_LENGTH).optional().openapi({
       description:
@@ -28,6 +27,7 @@ const body = z
 export const resolveOrderEndpoint = endpoint({
   method: 'post',
   path: '/v1/orders/{id}/resolve',
+  params: idParams,
   role: 'operator',
   summary: 'End the doubt about an order that is UNKNOWN; twice is the same as once',
   query: z.object(accountQuery),
@@ -38,13 +38,12 @@ export const resolveOrderEndpoint = endpoint({
       schema: orderSchema,
     },
   },
-  handle: async ({ body: given, query, principal, context, accountOf, param }) => {
-    const id = parseOrderId(param('id'));
-    if (!id.ok) throw new ApiProblem('INVALID_ID', { detail: 'An order id is a UUID.' });
+  handle: async ({ body: given, principal, context, account, params }) => {
     const resolved = await resolveOrder(context, {
-      accountId: await accountOf(principal, given.accountId ?? query.accountId),
-      orderId: id.value,
+      accountId: await account(),
+      orderId: params.id,
       actor: actorOf(principal),
+      strategyId: principal.strategyId,
       decision: given.decision,
       brokerOrderId: given.brokerOrderId ?? null,
       reason: given.reason,

@@ -13,8 +13,8 @@ export const riskEndpoints = [
     summary: "An account's money, exposure and limits now",
     query: z.object(accountQuery),
     answers: { 200: { description: 'One consistent reading.', schema: riskSchema } },
-    handle: async ({ query, principal, context, accountOf }) => {
-      const accountId = await accountOf(principal, query.accountId);
+    handle: async ({ context, account }) => {
+      const accountId = await account();
       return { status: 200, body: riskJson(accountId, await readRisk(context, accountId)) };
     },
   }),

@@ -7,7 +7,7 @@ import { strategyJson } from '../account-json.ts';
 import { decodeCursor, namePart, page } from '../cursor.ts';
 import { strategyOf } from '../access.ts';
 import { endpoint } from '../endpoint.ts';
-import { optional, plainText } from '../fields.ts';
+import { name64, optional, plainText } from '../fields.ts';
 import { actorOf } from '../principal.ts';
 import { ApiProblem } from '../problem.ts';
 import { accountQuery, pageQuery } from '../query.ts';
@@ -36,9 +36,9 @@ export const strategyEndpoints = [
     summary: 'Strategies that have placed an order or hold a token',
     query: z.object({ ...accountQuery, ...pageQuery }),
     answers: { 200: { description: 'A page of strategies.', schema: strategyListSchema } },
-    handle: async ({ query, principal, context, accountOf }) => {
+    handle: async ({ query, principal, context, account }) => {
       const rows = await listStrategies(context.db, {
-        accountId: await accountOf(principal, query.accountId),
+        accountId: await account(),
         only: principal.strategyId,
         after: decodeCursor(query.cursor, [namePart])?.[0],
         limit: query.limit + 1,
@@ -49,15 +49,16 @@ export const strategyEndpoints = [
   endpoint({
     method: 'patch',
     path: '/v1/strategies/{id}',
+    params: z.object({ id: name64() }),
     role: 'operator',
     summary:
       'Let a strategy enter positions, or forbid it (its exits always pass), or say how it is protected',
-    query: z.object({}),
+    query: z.object(accountQuery),
     body: change,
     answers: { 200: { description: 'The strategy as it stands now.', schema: strategySchema } },
-    handle: async ({ body, principal, context, accountOf, param }) => {
-      const strategyId = strategyOf(principal, param('id')) ?? '';
-      const accountId = await accountOf(principal, body.accountId);
+    handle: async ({ body, principal, context, account, params }) => {
+      const strategyId = strategyOf(principal, params.id) ?? '';
+      const accountId = await account();
       const { enabled, protection, reason } = body;
       const of = { accountId, strategyId, reason, actor: actorOf(principal) };
       let changed = enabled === null ? null : await enableStrategy(context, { ...of, enabled });

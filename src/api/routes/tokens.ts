@@ -3,11 +3,10 @@ import { formatIst } from '../../domain/calendar.ts';
 import { createToken } from '../../services/create-token.ts';
 import { listTokens } from '../../services/read-token.ts';
 import { decodeCursor, page, uuidPart } from '../cursor.ts';
-import { type Call, endpoint } from '../endpoint.ts';
+import { endpoint } from '../endpoint.ts';
 import { name64, optional, plainText } from '../fields.ts';
 import { istOrNull } from '../order-json.ts';
 import { API_ROLES, actorOf } from '../principal.ts';
-import { ApiProblem } from '../problem.ts';
 import { pageQuery } from '../query.ts';
 import { type TokenJson, newTokenSchema, tokenListSchema } from '../schemas/account.ts';
 
@@ -25,11 +24,11 @@ export const tokenEndpoints = [
     method: 'get',
     path: '/v1/tokens',
     role: 'admin',
+    concerns: 'installation',
     summary: 'Tokens, without their secrets',
     query: z.object(pageQuery),
     answers: { 200: { description: 'A page of tokens.', schema: tokenListSchema } },
-    handle: async ({ query, principal, context }) => {
-      requireUnbound(principal);
+    handle: async ({ query, context }) => {
       const rows = await listTokens(context.db, {
         after: decodeCursor(query.cursor, [uuidPart])?.[0],
         limit: query.limit + 1,
@@ -41,12 +40,12 @@ export const tokenEndpoints = [
     method: 'post',
     path: '/v1/tokens',
     role: 'admin',
+    concerns: 'installation',
     summary: 'Make a token; the answer is the only place that shows it',
     query: z.object({}),
     body: newToken,
     answers: { 201: { description: 'Made.', schema: newTokenSchema } },
     handle: async ({ body, principal, context, accountOf }) => {
-      requireUnbound(principal);
       const isBound = body.accountId !== null || body.strategyId !== null;
       const accountId = isBound ? await accountOf(principal, body.accountId) : null;
       const created = await createToken(context, { ...body, accountId, actor: actorOf(principal) });
@@ -54,11 +53,6 @@ export const tokenEndpoints = [
     },
   }),
 ];
-
-/** Tokens belong to the whole installation. */
-function requireUnbound({ accountId }: Call<unknown, unknown>['principal']): void {
-  if (accountId !== null) throw new ApiProblem('FORBIDDEN', { detail: 'The token is bound to an account.' });
-}
 
 function tokenJson(
   row: Omit<TokenJson, 'createdAt' | 'revokedAt'> & { createdAt: Date; revokedAt: Date | null },

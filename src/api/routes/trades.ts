@@ -26,11 +26,11 @@ export const tradeEndpoints = [
       ...pageQuery,
     }),
     answers: { 200: { description: 'A page of trades.', schema: tradeListSchema } },
-    handle: async ({ query, principal, context, accountOf }) => {
+    handle: async ({ query, principal, context, account }) => {
       const { limit, cursor, ...filter } = query;
       const rows = await listTrades(context.db, {
         ...filter,
-        accountId: await accountOf(principal, filter.accountId),
+        accountId: await account(),
         strategyId: strategyOf(principal, filter.strategyId),
         before: decodeInstantAndId(cursor),
         limit: limit + 1,

@@ -42,8 +42,8 @@ export const tradingStateEndpoints = [
     summary: 'What may be traded now',
     query: z.object(accountQuery),
     answers: { 200: { description: 'Of the account and its strategies.', schema: tradingStateSchema } },
-    handle: async ({ query, principal, context, accountOf }) => {
-      const accountId = await accountOf(principal, query.accountId);
+    handle: async ({ principal, context, account }) => {
+      const accountId = await account();
       return { status: 200, body: await stateJson(context, principal, accountId) };
     },
   }),
@@ -52,7 +52,7 @@ export const tradingStateEndpoints = [
     path: '/v1/trading-state',
     role: 'operator',
     summary: 'Halt, reduce or release trading; answers when what was on its way is answered',
-    query: z.object({}),
+    query: z.object(accountQuery),
     body,
     answers: {
       200: {
@@ -60,8 +60,8 @@ export const tradingStateEndpoints = [
         schema: changedTradingStateSchema,
       },
     },
-    handle: async ({ body: given, principal, context, accountOf }) => {
-      const accountId = await accountOf(principal, given.accountId);
+    handle: async ({ body: given, principal, context, account }) => {
+      const accountId = await account();
       requireScope(principal, given);
       const changed = await setTradingState(context, { ...given, accountId, by: actorOf(principal) });
       if (!changed.ok) {
@@ -80,9 +80,9 @@ export const tradingStateEndpoints = [
     summary: 'Changes of trading states, newest first',
     query: z.object({ ...accountQuery, ...pageQuery }),
     answers: { 200: { description: 'A page of changes.', schema: killSwitchEventListSchema } },
-    handle: async ({ query, principal, context, accountOf }) => {
+    handle: async ({ query, principal, context, account }) => {
       const rows = await listKillSwitchEvents(context.db, {
-        accountId: await accountOf(principal, query.accountId),
+        accountId: await account(),
         strategyId: principal.strategyId,
         before: decodeInstantAndId(query.cursor),
         limit: query.limit + 1,
