@@ -1,10 +1,12 @@
-import { Decimal } from '../../domain/money.ts';
-import { type Check, ONLY_REDUCES, fail, pass, skip, warn } from '../check.ts';
+import { Decimal, decimal } from '../../domain/money.ts';
+import { type Check, ONLY_REDUCES, fail, pass, rupees, skip, warn } from '../check.ts';
 
-/** Gross reward / gross risk per unit. Without a target it warns, or fails with REQUIRE_TAKE_PROFIT=yes. */
+const ONE = decimal(1);
+
+/** Gross reward / gross risk of the opening part. Without a target it warns, or fails with REQUIRE_TAKE_PROFIT=yes. */
 export const riskReward: Check = {
   name: 'RISK_REWARD',
-  run: ({ order, effect, reference, limits }) => {
+  run: ({ order, instrument, effect, reference, limits }) => {
     if (effect.openingQuantity === 0) return skip(ONLY_REDUCES);
     if (order.takeProfit === null) {
       return limits.requireTakeProfit ? fail('an entry needs a takeProfit') : warn('no takeProfit is set');
@@ -25,7 +27,9 @@ export const riskReward: Check = {
     }
     if (risk.lte(0)) return skip('the stop is on the wrong side');
     const ratio = reward.div(risk);
-    const text = `reward ${reward.toFixed(2)} / risk ${risk.toFixed(2)} = ${ratio.toFixed(2, Decimal.ROUND_DOWN)}`;
+    const units = (instrument.multiplier ?? ONE).times(effect.openingQuantity);
+    const [gain, loss] = [rupees(reward.times(units)), rupees(risk.times(units))];
+    const text = `reward ${gain} / risk ${loss} = ${ratio.toFixed(2, Decimal.ROUND_DOWN)}`;
     return ratio.gte(limits.minRiskReward)
       ? pass(`${text}, at least ${limits.minRiskReward.toFixed()}`, ratio, limits.minRiskReward)
       : fail(`${text}, under the least of ${limits.minRiskReward.toFixed()}`, ratio, limits.minRiskReward);

@@ -143,7 +143,7 @@ const CASES: readonly Case[] = [
     check: 'RISK_REWARD',
     limits: { MIN_RISK_REWARD: '2' },
     outside: { takeProfit: '2489.90' },
-    says: 'reward 39.90 / risk 20.00 = 1.99, under the least of 2',
+    says: 'reward 399.00 / risk 200.00 = 1.99, under the least of 2',
     inside: { takeProfit: '2490.00' },
   },
   {

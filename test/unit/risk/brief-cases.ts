@@ -395,7 +395,7 @@ const reducing = (changes: OrderChanges = {}): InputChanges => ({
       'fails a tick under it, and does not round up to it',
       { order: { takeProfit: '2489.95' } },
       'FAIL',
-      'reward 39.95 / risk 20.00 = 1.99, under the least of 2',
+      'reward 399.50 / risk 200.00 = 1.99, under the least of 2',
     ],
     ['passes a SELL of just the least', { order: { ...SELL, takeProfit: '2410.00' } }, 'PASS'],
     ['fails a SELL a tick under it', { order: { ...SELL, takeProfit: '2410.05' } }, 'FAIL'],

@@ -48,7 +48,7 @@ describe("the brief's seven validator cases", () => {
       limit: '2',
     });
     expect(message('RISK_PER_TRADE')).toBe('risk 200.00 is within 2,000.00 (2% of 100,000.00)');
-    expect(message('RISK_REWARD')).toBe('reward 41.00 / risk 20.00 = 2.05, at least 2');
+    expect(message('RISK_REWARD')).toBe('reward 410.00 / risk 200.00 = 2.05, at least 2');
   });
 
   it('2: an order without a stop fails STOP_LOSS_REQUIRED', () => {
@@ -62,7 +62,7 @@ describe("the brief's seven validator cases", () => {
   it('4: a target of 2480.00, one and a half times the risk, fails RISK_REWARD', () => {
     expect(failing({ order: { takeProfit: '2480.00' } })).toEqual(['RISK_REWARD']);
     expect(message('RISK_REWARD', { order: { takeProfit: '2480.00' } })).toBe(
-      'reward 30.00 / risk 20.00 = 1.50, under the least of 2',
+      'reward 300.00 / risk 200.00 = 1.50, under the least of 2',
     );
   });
 
