@@ -9,7 +9,7 @@ export interface IdleCost {
   readonly residentBytes: number;
 }
 
-const started = runAll({ replay: null });
+const started = runAll({});
 
 serveCalls({
   measure: async ({ settleMs, forMs }: { settleMs: number; forMs: number }): Promise<IdleCost> => {

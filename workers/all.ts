@@ -1,3 +1,4 @@
-import { runAllWithArguments } from '../src/runtime/all.ts';
+import { runAll } from '../src/runtime/all.ts';
+import { replayArgumentsOrExit } from '../src/runtime/paper-process.ts';
 
-await runAllWithArguments();
+await runAll(replayArgumentsOrExit('npm start --'));

@@ -1,3 +1,3 @@
-import { runPaperExchange } from '../src/runtime/paper-process.ts';
+import { replayArgumentsOrExit, runPaperExchange } from '../src/runtime/paper-process.ts';
 
-await runPaperExchange();
+await runPaperExchange(replayArgumentsOrExit('node dist/workers/paper-exchange.js'));

@@ -175,6 +175,11 @@ const environment = z.object({
   PAPER_SEED: whole(1, 0, 4_294_967_295),
   PAPER_LATENCY_MS: whole(0, 0, 60_000),
   PAPER_REPLAY: z.string().min(1).optional(),
+  PAPER_REPLAY_INSTRUMENT: z
+    .string()
+    .regex(/^(NSE|NFO|BSE):[^:]{1,64}$/, 'must be EXCHANGE:SYMBOL, such as NSE:RELIANCE')
+    .optional(),
+  PAPER_REPLAY_CANDLE_MS: whole(2000, 4, 3_600_000),
   DEMO: z.enum(['on', 'off'], { error: 'must be on or off' }).optional(),
   SAUDA_FAILPOINTS: z.string().optional(),
 });
@@ -247,7 +252,12 @@ export interface Config {
     readonly slippagePct: number;
     readonly seed: number;
     readonly latencyMs: number;
-    readonly replay: string | null;
+    /** Candles that drive the market, whose they are (null: the file's name says it), and the time of one. */
+    readonly replay: {
+      readonly file: string;
+      readonly instrument: string | null;
+      readonly candleMs: number;
+    } | null;
   };
   readonly demo: boolean;
   readonly failpoints: string;
@@ -424,7 +434,14 @@ function toConfig(env: Environment): Config {
       slippagePct: env.PAPER_SLIPPAGE_PCT.toNumber(),
       seed: env.PAPER_SEED,
       latencyMs: env.PAPER_LATENCY_MS,
-      replay: env.PAPER_REPLAY ?? null,
+      replay:
+        env.PAPER_REPLAY === undefined
+          ? null
+          : {
+              file: env.PAPER_REPLAY,
+              instrument: env.PAPER_REPLAY_INSTRUMENT ?? null,
+              candleMs: env.PAPER_REPLAY_CANDLE_MS,
+            },
     },
     demo:
       env.DEMO === undefined ? env.BROKER === 'paper' && env.KITE_API_ROOT === undefined : env.DEMO === 'on',

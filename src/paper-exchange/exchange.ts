@@ -1,6 +1,6 @@
 import { ok, err, type Result } from '../lib/result.ts';
 import { Account, type Hypothetical } from './account.ts';
-import { type Holding, totalBlocked } from './funds.ts';
+import { type Holding, openQuantity, totalBlocked } from './funds.ts';
 import { Gtts } from './gtts.ts';
 import { Ids } from './ids.ts';
 import type { Journal, SavedBooks } from './journal.ts';
@@ -302,6 +302,16 @@ export class PaperExchange {
   /** Whether any order or trigger waits for a price. */
   get hasLiveOrders(): boolean {
     return this.floor.hasLiveOrders || this.gtts.hasActive;
+  }
+
+  /** Whether anybody holds the instrument, or has a live order there. */
+  hasInterestIn(token: number): boolean {
+    return [...this.accounts.values()].some(
+      (account) =>
+        account.holdings.has(token) ||
+        [...account.working].some((order) => order.token === token) ||
+        [...account.positions.values()].some((one) => one.token === token && openQuantity(one) !== 0),
+    );
   }
 
   /** Which side's untriggered stops wait on an instrument. */

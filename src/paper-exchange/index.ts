@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
+import { assert } from '../lib/assert.ts';
 import type { Clock } from './clock.ts';
 import { type ControlParts, createControlApp } from './control-app.ts';
 import { PaperExchange } from './exchange.ts';
@@ -9,10 +10,10 @@ import { listInstruments } from './instruments.ts';
 import { Journal } from './journal.ts';
 import { Market } from './market.ts';
 import { MarketDriver } from './market-driver.ts';
-import { parsePaise } from './paise.ts';
+import { parsePaise, rupeesText } from './paise.ts';
 import { mulberry32 } from './prng.ts';
 import { RateCounters } from './rate-limits.ts';
-import { keyOf, readRecording, ReplayCursor, ReplayError } from './replay.ts';
+import { continueFrom, readRecording, ReplayCursor, ReplayError } from './replay.ts';
 import { createRestApp } from './rest-app.ts';
 import type { RestParts } from './rest-parts.ts';
 import { DEFAULT_SETTINGS, patchSettings, type RateLimits, type Settings } from './settings.ts';
@@ -27,7 +28,7 @@ export { ReplayError } from './replay.ts';
 export interface ReplayOptions {
   /** A file in the JSON of Kite's historical candles. */
   readonly path: string;
-  /** `NSE:RELIANCE`; else from the file name `EXCHANGE-SYMBOL-date...`, else NSE:RELIANCE. */
+  /** `NSE:RELIANCE`; else from the file name `EXCHANGE-SYMBOL-date...`, without which the start is refused. */
   readonly instrument?: string;
   /** Wall time of one candle (four prices). Default 2000. */
   readonly candleMs?: number;
@@ -99,8 +100,8 @@ export async function startPaperExchange(options: PaperExchangeOptions): Promise
     log(`paper exchange on ${url}, control on ${controlUrl}, virtual session open at any hour`);
     let closing: Promise<void> | null = null;
     const close = (): Promise<void> => (closing ??= shut(parts, servers));
-    const { replay } = options;
-    const replayed = replay === undefined ? null : (replay.instrument ?? keyOf(replay.path));
+    const replayed = parts.replayed?.key ?? null;
+    if (parts.replayed !== null) log(parts.replayed.sentence);
     return { port, controlPort, url, controlUrl, replayed, close };
   } catch (error) {
     await Promise.all(servers.map(stop));
@@ -133,6 +134,7 @@ interface Assembled extends RestParts, ControlParts {
   readonly journal: Journal | null;
   readonly ticker: Ticker;
   readonly driver: MarketDriver;
+  readonly replayed: Replayed | null;
 }
 
 /** Builds everything that needs no socket. */
@@ -143,7 +145,6 @@ function assemble(options: PaperExchangeOptions): Assembled {
   const settings = (): Settings => current;
   const openingFunds = fundsOf(options.openingFunds ?? '100000');
   const market = new Market(listInstruments(nowMs()), mulberry32(seed), nowMs());
-  const replayStepMs = startReplay(market, options.replay, nowMs());
   const opened = options.file === undefined ? null : Journal.open(options.file);
   const journal = opened?.journal ?? null;
   const saved = journal?.loadPrices() ?? null;
@@ -153,6 +154,7 @@ function assemble(options: PaperExchangeOptions): Assembled {
     { market, journal, nowMs, random, openingFunds, settings },
     opened?.books ?? null,
   );
+  const replayed = startReplay(exchange, options.replay, nowMs());
   const ticker = new Ticker(market, nowMs);
   exchange.onOrder = (order, status) => {
     if (order.visibleAt <= nowMs()) ticker.order(order, status);
@@ -164,10 +166,11 @@ function assemble(options: PaperExchangeOptions): Assembled {
     nowMs,
     settings,
     tickIntervalMs,
-    replayStepMs,
+    replayStepMs: replayed?.stepMs ?? null,
     onTicks,
   });
   return {
+    replayed,
     exchange,
     journal,
     ticker,
@@ -214,18 +217,47 @@ function fundsOf(text: string): number {
   return paise;
 }
 
-/** Puts the recording onto its instrument; ms between two of its prices, or null without a replay. */
-function startReplay(market: Market, replay: ReplayOptions | undefined, nowMs: number): number | null {
+interface Replayed {
+  /** `NSE:RELIANCE` */
+  readonly key: string;
+  /** Between two of its prices. */
+  readonly stepMs: number;
+  /** For a person. */
+  readonly sentence: string;
+}
+
+/**
+ * Puts the recording onto its instrument. Where somebody holds it, or has an order there, its candles go on from the
+ * last price: a jump to another day's prices would be a loss that no market made.
+ */
+function startReplay(
+  exchange: PaperExchange,
+  replay: ReplayOptions | undefined,
+  nowMs: number,
+): Replayed | null {
   if (replay === undefined) return null;
   const { path, instrument, candleMs = 2000, loop = false } = replay;
   if (!(candleMs > 0)) throw new PaperOptionsError('replay.candleMs must be above 0');
-  const recording = readRecording(path, instrument);
-  const [first] = recording.candles;
-  if (first === undefined || market.find(recording.key) === undefined) {
-    throw new ReplayError(`replay file ${path}: ${recording.key} is not an instrument of the paper exchange`);
+  const recorded = readRecording(path, instrument);
+  const { key, tick } = recorded;
+  const quote = exchange.market.find(key);
+  if (quote === undefined) {
+    throw new ReplayError(`replay file ${path}: ${key} is not an instrument of the paper exchange`);
   }
-  market.replay(recording.key, first.open, recording.tick, new ReplayCursor(recording, loop), nowMs);
-  return Math.max(1, Math.round(candleMs / CANDLE_PRICES));
+  const isHeld = exchange.hasInterestIn(quote.instrument.token);
+  const recording = isHeld ? continueFrom(recorded, quote.last) : recorded;
+  const [first, original] = [recording.candles[0], recorded.candles[0]];
+  assert(first !== undefined && original !== undefined, 'a recording has a candle');
+  exchange.market.replay(key, first.open, tick, new ReplayCursor(recording, loop), nowMs);
+  const scaled = isHeld
+    ? `, from the last price ${rupeesText(first.open)} on instead of ${rupeesText(original.open)}, because it is held`
+    : `, from ${rupeesText(first.open)} on`;
+  const count = recording.candles.length;
+  return {
+    key,
+    stepMs: Math.max(1, Math.round(candleMs / CANDLE_PRICES)),
+    sentence: `${key} is driven by ${count} ${count === 1 ? 'candle' : 'candles'} of ${original.at.slice(0, 10)}${scaled}`,
+  };
 }
 
 async function listen(app: Door, hostname: string, port: number): Promise<Server> {

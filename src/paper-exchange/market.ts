@@ -117,6 +117,8 @@ export class Market {
       const quote = this.byKey.get(key);
       if (quote === undefined || quote === this.replayed?.quote) continue;
       Object.assign(quote, prices);
+      // A replay may have left it between the ticks that the instrument has without one.
+      quote.last = floorToTick(prices.last, quote.tick);
       setBand(quote, prices.close);
       this.widen(quote, prices.last);
     }

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { present } from '../lib/assert.ts';
 import { type Paise, parsePaise } from './paise.ts';
 import { isRecord } from './settings.ts';
 
 /** A candle of Kite's historical API, prices in paise. */
 interface Candle {
+  /** As in the file. */
+  readonly at: string;
   readonly open: Paise;
   readonly high: Paise;
   readonly low: Paise;
@@ -12,7 +15,7 @@ interface Candle {
   readonly volume: number;
 }
 
-interface Recording {
+export interface Recording {
   /** `NSE:RELIANCE` */
   readonly key: string;
   readonly candles: readonly Candle[];
@@ -23,7 +26,6 @@ interface Recording {
 /** The order in which a candle's extremes are visited: what is worse for the stops that work comes first. */
 export type WorseSide = 'low' | 'high' | 'none';
 
-const DEFAULT_REPLAY_KEY = 'NSE:RELIANCE';
 const MAX_CANDLES = 1_000_000;
 const FILE_NAME = /^(NSE|NFO|BSE)-(.+?)-\d{4}-\d{2}-\d{2}/;
 
@@ -50,10 +52,29 @@ export function parseRecording(text: string, path: string, key?: string): Record
   return { key: key ?? keyOf(path), candles, tick: onFivePaise ? 5 : 1 };
 }
 
-/** The instrument a file is about, by its name; NSE:RELIANCE when the name does not tell. */
-export function keyOf(path: string): string {
-  const match = FILE_NAME.exec(basename(path));
-  return match === null ? DEFAULT_REPLAY_KEY : `${match[1] ?? ''}:${match[2] ?? ''}`;
+/** The instrument a file is about, by its name. Throws ReplayError when the name does not tell. */
+function keyOf(path: string): string {
+  const [, exchange, symbol] = FILE_NAME.exec(basename(path)) ?? [];
+  if (exchange !== undefined && symbol !== undefined) return `${exchange}:${symbol}`;
+  throw new ReplayError(
+    `replay file ${path}: its name does not begin with EXCHANGE-SYMBOL-date, so say whose candles these are: ` +
+      '--instrument NSE:SYMBOL, or PAPER_REPLAY_INSTRUMENT',
+  );
+}
+
+/**
+ * The same candles with their first price at `from`: for an instrument that is held, whose price must not jump to
+ * another year's from one moment to the next. Prices stay on the recording's tick.
+ */
+export function continueFrom(recording: Recording, from: Paise): Recording {
+  const first = present(recording.candles[0], 'the first candle').open;
+  const { tick } = recording;
+  const move = (price: Paise): Paise => Math.max(tick, Math.round((price * from) / first / tick) * tick);
+  const candles = recording.candles.map((candle) => ({
+    ...candle,
+    ...{ open: move(candle.open), high: move(candle.high), low: move(candle.low), close: move(candle.close) },
+  }));
+  return { ...recording, candles };
 }
 
 function rawCandles(text: string, path: string): unknown[] {
@@ -91,6 +112,7 @@ function parseCandle(row: unknown, path: string, index: number): Candle {
     return paise;
   };
   const candle = {
+    at: fields[0] as string,
     open: price(1, 'open'),
     high: price(2, 'high'),
     low: price(3, 'low'),

@@ -1,22 +1,18 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { SchemaAheadError, migrate } from '../db/migrate.ts';
 import { createLogger } from '../logging/logger.ts';
-import {
-  PaperOptionsError,
-  ReplayError,
-  type RunningPaperExchange,
-  startPaperExchange,
-} from '../paper-exchange/index.ts';
+import { type RunningPaperExchange, startPaperExchange } from '../paper-exchange/index.ts';
+import { loadInstruments } from '../services/load-instruments.ts';
 import { DEFAULT_ACCOUNT, openAccount } from '../services/open-account.ts';
 import { startApiRole } from './api-role.ts';
 import { type Composition, brokerRootOf, compose } from './compose.ts';
 import { DataDirLockedError, lockDataDir, openDataDir } from './data-dir.ts';
 import { startDemo } from './demo.ts';
-import { paperOptions } from './paper-process.ts';
-import { startPrivatePostgres } from './private-postgres.ts';
+import { isUsage, paperOptions, type ReplayArguments, replayVariables } from './paper-process.ts';
+import { endPrivatePostgres, startPrivatePostgres } from './private-postgres.ts';
 import { EXIT, configOrExit, presenceOf, stopAll } from './process.ts';
 import {
   type Running,
@@ -34,26 +30,50 @@ import { stopOnSignal } from './shutdown.ts';
 import { startTelegram } from './telegram-role.ts';
 import { showOrders } from './terminal.ts';
 
-/** Ends one started part; kept in the order of starting, run in the reverse order. */
+/** How long the end waits for a start under way to notice. */
+const START_ENDS_MS = 500;
+
+/** Ends one started part. */
 type Undo = () => Promise<unknown>;
 
-export interface AllOptions {
-  /** A file of candles that drives the market instead of the random walk. */
-  readonly replay: string | null;
-  /** Whatever the configuration says. */
-  readonly demo?: boolean;
+/** What was started, ended in the reverse order; what comes up after the end began is ended at once. */
+class Started {
+  readonly #undo: Undo[] = [];
+  readonly #servers: Undo[] = [];
+  readonly #ending = new AbortController();
+
+  /** Aborted when the end begins. */
+  get ending(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  add(undo: Undo): void {
+    if (this.ending.aborted) void undo().catch(() => undefined);
+    else this.#undo.push(undo);
+  }
+
+  /** A process of its own, which would outlive us. */
+  addServer(undo: Undo): void {
+    this.#servers.push(undo);
+    this.add(undo);
+  }
+
+  /** `starting`: what may still be starting more; it is told to stop, and waited for a moment. */
+  async end(starting: Promise<unknown>): Promise<void> {
+    this.#ending.abort();
+    await Promise.race([starting.catch(() => undefined), sleep(START_ENDS_MS, undefined, { ref: false })]);
+    for (const undo of this.#undo.splice(0).reverse()) await undo().catch(() => undefined);
+  }
+
+  /** The forced end: only what would outlive us. */
+  async endServers(): Promise<void> {
+    await Promise.allSettled(this.#servers.map((undo) => undo()));
+  }
 }
 
-/** `npm start -- --replay FILE`: what an unknown argument gets is a sentence, not a stack. */
-export async function runAllWithArguments(): Promise<void> {
-  let replay: string | undefined;
-  try {
-    ({ replay } = parseArgs({ options: { replay: { type: 'string' } } }).values);
-  } catch (error) {
-    process.stderr.write(`${explain(error)}\nusage: npm start [-- --replay FILE]\n`);
-    process.exit(EXIT.usage);
-  }
-  await runAll({ replay: replay ?? null });
+export interface AllOptions extends ReplayArguments {
+  /** Whatever the configuration says. */
+  readonly demo?: boolean;
 }
 
 /**
@@ -62,50 +82,56 @@ export async function runAllWithArguments(): Promise<void> {
  */
 export async function runAll(options: AllOptions): Promise<void> {
   const config = configOrExit({
-    ...(options.replay === null ? {} : { PAPER_REPLAY: options.replay }),
+    ...replayVariables(options),
     ...(options.demo === true ? { DEMO: 'on' } : {}),
   });
   const tell = (line: string) => process.stdout.write(`${line}\n`);
-  const undo: Undo[] = [];
-  const stop = async (): Promise<void> => {
-    for (const step of undo.splice(0).reverse()) await step().catch(() => undefined);
-  };
-  stopOnSignal(async () => {
-    tell('\nstopping: no new orders, finishing what is under way');
-    await stop();
-    tell('stopped. Every order is in the database; the next start goes on from there.');
-  }, tell);
+  const started = new Started();
+  const starting = start(config, tell, started);
+  stopOnSignal(
+    async () => {
+      tell('\nstopping: no new orders, finishing what is under way');
+      await started.end(starting);
+      tell('stopped. Every order is in the database; the next start goes on from there.');
+    },
+    { tell, lastResort: () => started.endServers() },
+  );
   try {
-    await start(config, tell, undo);
+    await starting;
   } catch (error) {
-    await stop();
+    // What is told to stop while it starts fails at starting, which is no news.
+    if (started.ending.aborted) return;
+    await started.end(starting);
     process.stderr.write(`${explain(error)}\n`);
     process.exit(exitCodeOf(error));
   }
 }
 
-async function start(config: Config, tell: (line: string) => void, undo: Undo[]): Promise<void> {
+async function start(config: Config, tell: (line: string) => void, started: Started): Promise<void> {
   const dataDir = await openDataDir(config.dataDir);
   const lock = await lockDataDir(dataDir, 'sauda');
-  undo.push(() => lock.release());
+  started.add(() => lock.release());
   const logFile = path.join(dataDir, 'logs', 'sauda.log');
   mkdirSync(path.dirname(logFile), { recursive: true, mode: 0o700 });
   const log = createLogger({ level: config.logLevel, processName: `all:${process.pid}`, file: logFile });
 
-  const databaseUrl = config.databaseUrl ?? (await startDatabase(dataDir, tell, undo));
+  const databaseUrl = config.databaseUrl ?? (await startDatabase(dataDir, tell, started));
   await migrate(databaseUrl);
-  const paper = await startPaper(config, dataDir, tell, undo);
+  const paper = await startPaper(config, dataDir, tell, started);
   const brokerRoot = brokerRootOf(config, paper?.url ?? null);
   const parts = await compose({ config, databaseUrl, brokerRoot, processName: `all:${process.pid}`, log });
-  undo.push(() => parts.close());
+  started.add(() => parts.close());
   await openAccount(parts.context, { id: DEFAULT_ACCOUNT, name: 'Main', actor: 'system' });
 
+  // A replay lists its share with another tick, and the list of the day must not outlive it.
+  if (paper !== null) await loadInstruments(parts.database, parts.defaultBroker, { afresh: true });
+
   const presence = presenceOf(parts, 'all');
-  undo.push(() => presence.stop());
-  const running = [...startRoles(parts), ...startTelegram(parts, config)];
-  undo.push(() => stopAll(running));
+  const running: Running[] = [...startRoles(parts), ...startTelegram(parts, config)];
+  running.push({ role: 'presence', stop: () => presence.stop() });
+  started.add(() => stopAll(running, () => parts.cutBroker()));
   const api = await startApiRole(parts, config, dataDir);
-  undo.push(() => api.stop());
+  running.push(api);
   announce(config, tell, {
     apiUrl: api.url,
     tokenFile: api.tokenFile,
@@ -114,24 +140,35 @@ async function start(config: Config, tell: (line: string) => void, undo: Undo[])
     brokerRoot,
     logFile,
   });
-  const terminal = showOrders(parts.database, tell);
-  undo.push(() => terminal.stop());
+  running.push({ role: 'terminal', ...showOrders(parts.database, tell) });
   if (config.demo && paper !== null) {
     const demo = await startDemo({
       apiUrl: api.url,
       adminToken: api.token,
       marketUrl: paper.url,
       dataDir,
-      replayed: paper.replayed?.split(':')[1] ?? null,
+      replayed: replayedShare(paper),
       log,
     });
-    undo.push(() => demo.stop());
+    running.push({ role: 'demo', ...demo });
   }
 }
 
-async function startDatabase(dataDir: string, tell: (line: string) => void, undo: Undo[]): Promise<string> {
-  const postgres = await startPrivatePostgres({ dataDir, log: tell });
-  undo.push(() => postgres.stop());
+/** The share of NSE whose candles are replayed, where the demo trades. */
+function replayedShare({ replayed }: RunningPaperExchange): string | null {
+  const [exchange, symbol = null] = replayed?.split(':') ?? [];
+  return exchange === 'NSE' ? symbol : null;
+}
+
+/** From the first moment on it is ended with us, also when it only just starts. */
+async function startDatabase(
+  dataDir: string,
+  tell: (line: string) => void,
+  started: Started,
+): Promise<string> {
+  started.addServer(() => endPrivatePostgres({ dataDir }));
+  const postgres = await startPrivatePostgres({ dataDir, log: tell, signal: started.ending });
+  started.add(() => postgres.stop());
   tell(`PostgreSQL ${postgres.how} on 127.0.0.1:${postgres.port} (${postgres.directory})`);
   return postgres.url;
 }
@@ -140,14 +177,14 @@ async function startPaper(
   config: Config,
   dataDir: string,
   tell: (line: string) => void,
-  undo: Undo[],
+  started: Started,
 ): Promise<RunningPaperExchange | null> {
   if (config.broker !== 'paper' || config.kiteApiRoot !== null) return null;
   const paper = await startPaperExchange({
     ...paperOptions(config, dataDir),
     log: tell,
   });
-  undo.push(() => paper.close());
+  started.add(() => paper.close());
   return paper;
 }
 
@@ -189,7 +226,7 @@ function announce(config: Config, tell: (line: string) => void, at: Announced): 
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof DataDirLockedError || error instanceof SchemaAheadError) return EXIT.refused;
-  return error instanceof ReplayError || error instanceof PaperOptionsError ? EXIT.usage : EXIT.notReachable;
+  return isUsage(error) ? EXIT.usage : EXIT.notReachable;
 }
 
 function explain(error: unknown): string {

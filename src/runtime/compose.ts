@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogChannel } from '../alert-channels/log-channel.ts';
 import type { AlertChannel } from '../alert-channels/port.ts';
 import { createWebhookChannel } from '../alert-channels/webhook-channel.ts';
@@ -37,6 +38,8 @@ export interface Composition {
   readonly telegram: TelegramParts | null;
   /** Opened by a submitter of this process. */
   readonly lane: ReturnType<typeof createSubmitLane>;
+  /** Cuts calls to the broker that have no answer yet: the outcome of a placement among them is unknown, and kept so. */
+  cutBroker(): void;
   close(): Promise<void>;
 }
 
@@ -65,6 +68,7 @@ export interface Patience {
 
 /** Calls of the lane at a time; each is bounded by the broker's time-out. */
 const SENDS_AT_ONCE = 512;
+const DATABASE_CLOSE_MS = 1000;
 
 const KITE_ROOT = 'https://api.kite.trade';
 
@@ -98,6 +102,9 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     let found = brokers.get(accountId);
     if (found === undefined) brokers.set(accountId, (found = brokerOf(config, brokerRoot, accountId, log)));
     return found;
+  };
+  const cutBroker = (): void => {
+    for (const session of brokers.values()) session.close();
   };
   const monotonicMs = () => performance.now();
   const defaultBroker = broker(DEFAULT_ACCOUNT);
@@ -151,11 +158,13 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     defaultBroker,
     telegram,
     lane,
+    cutBroker,
     close: async () => {
       await queues.close({ timeoutMs: 2000 });
       await counter.stop();
-      for (const session of brokers.values()) session.close();
-      await database.close();
+      cutBroker();
+      // A pool waits for a query under way without end; the server drops what is left when we are gone.
+      await Promise.race([database.close(), sleep(DATABASE_CLOSE_MS, undefined, { ref: false })]);
     },
   };
 }

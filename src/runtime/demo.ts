@@ -27,6 +27,7 @@ const SYMBOLS = ['INFY', 'HDFCBANK', 'SBIN', 'ITC', 'TCS'];
 const STEP_MS = 4000;
 const MAX_OPEN = 3;
 const HOLD_MS = 20_000;
+const CALL_TIMEOUT_MS = 10_000;
 /** Rupees at risk in one trade: well inside 2% of the demo's capital. */
 const RISK_PER_TRADE = 150;
 
@@ -43,9 +44,11 @@ interface Holding {
 }
 
 export async function startDemo(options: DemoOptions): Promise<{ stop(): Promise<void> }> {
+  const end = new AbortController();
+  const call = endable(end.signal);
   const token = await demoToken(options);
-  const client = createClient({ baseUrl: options.apiUrl, token });
-  const ticks = await readTicks(options.marketUrl);
+  const client = createClient({ baseUrl: options.apiUrl, token, fetch: call });
+  const ticks = await readTicks(options.marketUrl, call);
   const symbols = options.replayed === null ? SYMBOLS : [options.replayed, ...SYMBOLS];
   let stopped = false;
   let turn = 0;
@@ -64,7 +67,7 @@ export async function startDemo(options: DemoOptions): Promise<{ stop(): Promise
     const symbol = symbols[turn++ % symbols.length] ?? 'INFY';
     const isOpen = holdings.some((holding) => holding.symbol === symbol) || busy.has(symbol);
     if (isOpen || holdings.length + waiting.length >= MAX_OPEN) return;
-    const quote = await readQuote(options.marketUrl, symbol, ticks);
+    const quote = await readQuote(options.marketUrl, symbol, ticks, call);
     if (quote !== null) await enter(client, symbol, quote);
   };
   const beat = (): void => {
@@ -79,8 +82,17 @@ export async function startDemo(options: DemoOptions): Promise<{ stop(): Promise
     stop: async () => {
       stopped = true;
       if (timer !== null) clearTimeout(timer);
+      end.abort();
       await running;
     },
+  };
+}
+
+/** Fetch with a deadline, which the strategy's end cuts short: a market that does not answer holds up nobody. */
+function endable(end: AbortSignal): typeof fetch {
+  return (input, init) => {
+    const signals = [end, init?.signal ?? AbortSignal.timeout(CALL_TIMEOUT_MS)];
+    return fetch(input, { ...init, signal: AbortSignal.any(signals) });
   };
 }
 
@@ -141,9 +153,10 @@ async function readQuote(
   marketUrl: string,
   symbol: string,
   ticks: ReadonlyMap<string, Decimal>,
+  call: typeof fetch,
 ): Promise<Quote | null> {
   const key = `NSE:${symbol}`;
-  const response = await fetch(`${marketUrl}/quote/ltp?i=${encodeURIComponent(key)}`, {
+  const response = await call(`${marketUrl}/quote/ltp?i=${encodeURIComponent(key)}`, {
     headers: KITE_HEADERS,
   });
   const body = (await response.json()) as { data?: Record<string, { last_price: number }> };
@@ -155,8 +168,8 @@ async function readQuote(
 const KITE_HEADERS = { Authorization: 'token paper:paper', 'X-Kite-Version': '3' };
 
 /** Tick sizes of the demo's shares, from Kite's list of instruments. */
-async function readTicks(marketUrl: string): Promise<Map<string, Decimal>> {
-  const response = await fetch(`${marketUrl}/instruments/NSE`, { headers: KITE_HEADERS });
+async function readTicks(marketUrl: string, call: typeof fetch): Promise<Map<string, Decimal>> {
+  const response = await call(`${marketUrl}/instruments/NSE`, { headers: KITE_HEADERS });
   const [header = '', ...lines] = (await response.text()).trim().split(/\r?\n/);
   const names = header.split(',');
   const [symbolAt, tickAt] = [names.indexOf('tradingsymbol'), names.indexOf('tick_size')];

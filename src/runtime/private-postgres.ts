@@ -18,7 +18,7 @@ import {
 import { ask, createDatabaseIfAbsent, formatUrl } from './private-postgres/connection.ts';
 import { hasCode, PrivatePostgresError } from './private-postgres/errors.ts';
 import { chooseLocation, findDirectory, SYSTEM_FOLDERS } from './private-postgres/location.ts';
-import { bringUp, stopServer, wrongPassword } from './private-postgres/server.ts';
+import { bringUp, STOP_NOW_MS, stopServer, wrongPassword } from './private-postgres/server.ts';
 
 const PASSWORD_FILE = 'postgres.password';
 const PASSWORD_BYTES = 24;
@@ -36,6 +36,8 @@ export interface PrivatePostgresOptions {
   readonly log?: (line: string) => void;
   /** Where root may put the cluster and the programs when the database user cannot enter DATA_DIR. */
   readonly systemFolders?: readonly string[];
+  /** Ends a start under way, which then throws START_FAILED. */
+  readonly signal?: AbortSignal;
 }
 
 export interface FoundPostgres {
@@ -90,6 +92,14 @@ export async function findPrivatePostgres(options: {
   return { url: formatUrl(running), port, pid, directory };
 }
 
+/**
+ * Ends the server of this DATA_DIR within a second, also one that only just starts; nothing when none runs. The caller
+ * holds the lock. What was committed is safe: the next start recovers what a hard stop left undone.
+ */
+export async function endPrivatePostgres(options: { readonly dataDir: string }): Promise<void> {
+  await stopServer(await findDirectory(options.dataDir), STOP_NOW_MS);
+}
+
 interface LocatedServer {
   readonly pid: number;
   readonly port: number;
@@ -125,6 +135,7 @@ async function startServer(
     maxConnections,
     systemFolders = SYSTEM_FOLDERS,
     log = () => undefined,
+    signal,
   } = options;
   const { directory, runAs } = await chooseLocation(dataDir, systemFolders, log);
   const binaries = await prepareBinaries({
@@ -134,7 +145,7 @@ async function startServer(
     log,
   });
   const password = await readOrCreateSecret(dataDir, PASSWORD_FILE, PASSWORD_BYTES);
-  const created = await createClusterIfAbsent({ directory, binaries, runAs, password, fast, log });
+  const created = await createClusterIfAbsent({ directory, binaries, runAs, password, fast, log, signal });
   await checkVersion(directory, binaries);
   const logFile = join(dataDir, LOG_FILE);
   const server = await bringUp({
@@ -147,6 +158,7 @@ async function startServer(
     port,
     maxConnections,
     log,
+    signal,
   });
   const how = created ? 'created' : server.startedByUs ? 'started' : 'attached';
   return { server: { ...server, directory, password }, how };

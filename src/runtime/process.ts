@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { DatabaseNotReachableError } from '../db/connection.ts';
@@ -64,12 +65,11 @@ export async function runProcess(
   stopOnSignal(
     async (signal) => {
       log.info({ role, signal }, 'stopping');
-      await stopAll(running);
-      await heartbeat.stop().catch(() => undefined);
-      await presence.stop();
+      const beats = [heartbeat, presence].map((beat) => ({ role: 'beat', stop: () => beat.stop() }));
+      await stopAll([...running, ...beats], () => parts.cutBroker());
       await parts.close();
     },
-    (line) => log.warn({ role }, line),
+    { tell: (line) => log.warn({ role }, line) },
   );
 }
 
@@ -98,7 +98,25 @@ async function migrateOrExit(databaseUrl: string): Promise<void> {
   }
 }
 
-/** Stops parts in the reverse order of their start; one that fails does not keep the others. */
-export async function stopAll(running: readonly Running[]): Promise<void> {
-  for (const part of [...running].reverse()) await part.stop().catch(() => undefined);
+/** How long a broker may take to answer what is under way; afterwards its calls are cut, and asked about later. */
+const CUT_BROKER_AFTER_MS = 1000;
+const STOP_WITHIN_MS = 2000;
+
+/**
+ * Stops all parts at once, so that the slowest decides and not the sum; one that fails does not keep the others, and
+ * one that does not end in two seconds is left behind.
+ */
+export async function stopAll(
+  running: readonly Running[],
+  cutBroker: () => void = () => undefined,
+): Promise<void> {
+  const over = new AbortController();
+  const stopped = Promise.allSettled(running.map((part) => part.stop()));
+  const cut = setTimeout(cutBroker, CUT_BROKER_AFTER_MS);
+  await Promise.race([
+    stopped,
+    sleep(STOP_WITHIN_MS, undefined, { signal: over.signal }).catch(() => undefined),
+  ]);
+  over.abort();
+  clearTimeout(cut);
 }

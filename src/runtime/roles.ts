@@ -37,7 +37,7 @@ const BEAT_MS = 1000;
 /** How soon a submitter that takes orders straight from their checks hears that its queue is paused. */
 const PAUSE_LOOK_MS = 1000;
 const INSTRUMENTS_RETRY_MS = 2000;
-const CLOSE_TIMEOUT_MS = 2000;
+const CLOSE_TIMEOUT_MS = 1500;
 
 /** Checks PENDING orders. */
 export function startValidator({ context, queues }: Composition): Running {

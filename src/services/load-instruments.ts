@@ -4,11 +4,18 @@ import type { Database } from '../db/client.ts';
 
 /**
  * Brings today's list of instruments into the database, by whichever process first finds it missing; the others wait
- * for its lock and find it there (protocol.md). Returns how many were stored; 0 when they were there.
+ * for its lock and find it there (protocol.md). Returns how many were stored; 0 when they were there. `afresh` takes the
+ * list again: that of the paper exchange is another one when it starts with other candles.
  */
-export async function loadInstruments(db: Database, broker: BrokerPort): Promise<number> {
-  if (await instrumentsAreListed(db)) return 0;
-  return storeInstruments(db, async () => (await broker.getInstruments()).flatMap(instrumentRow));
+export async function loadInstruments(
+  db: Database,
+  broker: BrokerPort,
+  options: { readonly afresh?: boolean } = {},
+): Promise<number> {
+  const { afresh = false } = options;
+  if (!afresh && (await instrumentsAreListed(db))) return 0;
+  const fetchRows = async () => (await broker.getInstruments()).flatMap(instrumentRow);
+  return storeInstruments(db, fetchRows, { afresh });
 }
 
 const EXCHANGES = new Set(['NSE', 'BSE', 'NFO', 'BFO', 'CDS', 'BCD', 'MCX']);

@@ -39,12 +39,13 @@ export async function instrumentsAreListed(db: Database): Promise<boolean> {
 }
 
 /**
- * Stores a list under an advisory lock, unless somebody else stored today's first. An instrument keeps its id; one
- * that is not listed any more becomes inactive. An empty list changes nothing.
+ * Stores a list under an advisory lock, unless somebody else stored today's first and it is not asked for afresh. An
+ * instrument keeps its id; one that is not listed any more becomes inactive. An empty list changes nothing.
  */
 export async function storeInstruments(
   db: Database,
   fetchRows: () => Promise<readonly Record<string, unknown>[]>,
+  options: { readonly afresh: boolean },
 ): Promise<number> {
   const client = await db.reads.connect();
   try {
@@ -54,7 +55,8 @@ export async function storeInstruments(
     const listed = await client.query<{ listed: boolean }>(
       'select exists (select from instruments where listed_on = sauda.trading_day(sauda.clock())) as listed',
     );
-    const rows = listed.rows[0]?.listed === true ? [] : await fetchRows();
+    const isKnown = !options.afresh && listed.rows[0]?.listed === true;
+    const rows = isKnown ? [] : await fetchRows();
     for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
       await client.query(UPSERT, [JSON.stringify(rows.slice(from, from + ROWS_PER_STATEMENT))]);
     }

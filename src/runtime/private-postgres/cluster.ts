@@ -25,6 +25,8 @@ export interface CreateOptions {
   readonly password: string;
   readonly fast: boolean;
   readonly log: (line: string) => void;
+  /** Ends initdb. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -68,6 +70,7 @@ async function runInitdb(options: CreateOptions, draft: string, passwordFile: st
       ...(options.fast ? ['--no-sync'] : []),
     ],
     options.runAs,
+    options.signal,
   );
   if (exitCode !== 0) {
     throw new PrivatePostgresError('INITDB_FAILED', `initdb failed in ${draft}: ${output.trim()}`);

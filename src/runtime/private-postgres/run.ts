@@ -14,8 +14,13 @@ export interface Finished {
   readonly output: string;
 }
 
-/** Runs a program to its end; a program that cannot be started is a result too, not an error. */
-export function run(program: string, args: readonly string[], runAs: RunAs): Promise<Finished> {
+/** Runs a program to its end, or until it is aborted; a program that cannot be started is a result too, not an error. */
+export function run(
+  program: string,
+  args: readonly string[],
+  runAs: RunAs,
+  signal?: AbortSignal,
+): Promise<Finished> {
   return new Promise((resolve) => {
     let output = '';
     const keep = (chunk: Buffer): void => {
@@ -23,6 +28,7 @@ export function run(program: string, args: readonly string[], runAs: RunAs): Pro
     };
     const child = spawn(program, args, {
       ...runAs,
+      ...(signal && { signal }),
       cwd: '/',
       env: PROGRAM_ENV,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -17,10 +17,9 @@ const RECOVERY_TIMEOUT_MS = 300_000;
 /** A start that dies for another reason than a running server: a lost race for the port, or a broken cluster. */
 const MAX_FAILED_STARTS = 3;
 /** Postgres itself kills the sessions that ignore a SIGQUIT for 5 s. */
-const STOP_SIGNALS = [
-  { signal: 'SIGINT', waitMs: 5_000 },
-  { signal: 'SIGQUIT', waitMs: 15_000 },
-] as const;
+const STOP_PATIENTLY_MS = { SIGINT: 5_000, SIGQUIT: 15_000 } as const;
+/** For an end that can not wait: what a SIGQUIT leaves undone is recovered by the next start. */
+export const STOP_NOW_MS = { SIGINT: 600, SIGQUIT: 400 } as const;
 const MAX_LOG_BYTES = 10_000_000;
 const LOG_TAIL_BYTES = 2_000;
 
@@ -54,6 +53,8 @@ export interface ServerOptions {
   readonly port: number | undefined;
   readonly maxConnections: number | undefined;
   readonly log: (line: string) => void;
+  /** Ends the start, and a server that does not serve yet. */
+  readonly signal: AbortSignal | undefined;
 }
 
 export interface RunningServer {
@@ -78,6 +79,11 @@ export async function bringUp(options: ServerOptions): Promise<RunningServer> {
   let failedStarts = 0;
   let answered = 'nothing';
   for (;;) {
+    if (options.signal?.aborted === true) {
+      // Its child knows the signal before it has a postmaster.pid that others could find it by.
+      child?.kill('SIGINT');
+      throw new PrivatePostgresError('START_FAILED', `The start of Postgres on ${directory} was stopped.`);
+    }
     const file = await readPostmasterFile(directory);
     const alive = file !== null && (await isLivePostmaster(file.pid, directory));
     if (alive && file.ready && file.port !== null) {
@@ -124,10 +130,13 @@ export function wrongPassword(directory: string): PrivatePostgresError {
 
 /**
  * Fast shutdown: sessions are ended, nothing is lost. Waits for postmaster.pid to vanish, because a zombie still
- * answers signals. A server that does not end in 5 s is told to quit at once; it recovers at its next start.
+ * answers signals. A server that does not end in time (5 s) is told to quit at once; it recovers at its next start.
  */
-export async function stopServer(directory: string): Promise<void> {
-  for (const { signal, waitMs } of STOP_SIGNALS) {
+export async function stopServer(
+  directory: string,
+  patience: Readonly<Record<'SIGINT' | 'SIGQUIT', number>> = STOP_PATIENTLY_MS,
+): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
     const file = await readPostmasterFile(directory);
     if (file === null || !(await isLivePostmaster(file.pid, directory))) return;
     try {
@@ -135,7 +144,7 @@ export async function stopServer(directory: string): Promise<void> {
     } catch (error) {
       if (!hasCode(error, 'ESRCH')) throw error;
     }
-    const deadline = performance.now() + waitMs;
+    const deadline = performance.now() + patience[signal];
     while (performance.now() < deadline) {
       const now = await readPostmasterFile(directory);
       if (now?.pid !== file.pid || !(await isLivePostmaster(file.pid, directory))) return;

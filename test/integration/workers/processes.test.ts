@@ -1,8 +1,12 @@
+import * as fs from 'node:fs/promises';
+import path from 'node:path';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { onEachBackend, type Pipeline, type PipelineOptions, startPipeline } from '../../support/pipeline.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
 import { replayDifferences } from '../../support/pipeline/replay.ts';
 import { startWorkerProcess, type WorkerProcess } from '../../support/pipeline/worker-process.ts';
+import { findFreePort } from '../../support/servers/port.ts';
+import { makeTemporaryFolder } from '../../support/servers/temporary-folder.ts';
 import { eventually } from '../../support/wait.ts';
 
 const WORKERS = [
@@ -84,6 +88,48 @@ describe('a worker process', () => {
     const alone = run('dispatcher', { DATA_DIR: '/nonexistent/sauda', ...environment });
     expect(await alone.ended()).toEqual({ code: 3, signal: null });
     expect(alone.output()).not.toContain('    at '); // a sentence, not a stack
+  });
+});
+
+describe('the paper exchange as a process', () => {
+  it('replays the candles that it is given, and says whose they are', async () => {
+    const folder = await makeTemporaryFolder('replay');
+    const file = path.join(folder, 'NSE-INFY-2021-03-19.json');
+    const candles = [['2021-03-19T09:15:00+0530', 1301.1, 1301.1, 1301.1, 1301.1, 400]];
+    await fs.writeFile(file, JSON.stringify({ data: { candles } }));
+    const ports = {
+      PAPER_PORT: String(await findFreePort()),
+      PAPER_CONTROL_PORT: String(await findFreePort()),
+    };
+    const environment = { DATA_DIR: folder, ...ports };
+    const paper = run('paper-exchange', environment, ['--replay', file]);
+    const answer = await eventually(
+      async () => {
+        const response = await fetch(`http://127.0.0.1:${ports.PAPER_CONTROL_PORT}/state`);
+        return (await response.json()) as { prices: Record<string, string> };
+      },
+      { what: 'the exchange to answer' },
+    );
+    expect(answer.prices['NSE:INFY']).toBe('1301.10');
+    expect(paper.output()).toContain('NSE:INFY is driven by 1 candle of 2021-03-19');
+    paper.signal('SIGINT');
+    expect(await paper.ended()).toEqual({ code: 0, signal: null });
+    await fs.rm(folder, { recursive: true });
+  });
+
+  it.each([
+    ['candles of nobody knows whom', ['--replay', 'package.json']],
+    ['an argument that it does not know', ['--nonsense']],
+  ])('ends with 2 for %s', async (_what, args) => {
+    const folder = await makeTemporaryFolder('replay');
+    const ports = {
+      PAPER_PORT: String(await findFreePort()),
+      PAPER_CONTROL_PORT: String(await findFreePort()),
+    };
+    const paper = run('paper-exchange', { DATA_DIR: folder, ...ports }, args);
+    expect(await paper.ended()).toEqual({ code: 2, signal: null });
+    expect(paper.output()).not.toContain('    at '); // a sentence, not a stack
+    await fs.rm(folder, { recursive: true });
   });
 });
 

@@ -31,24 +31,30 @@ afterEach(() => {
 describe('a process told to stop', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('by %s stops its parts once and ends with 0', async (signal) => {
     const stop = vi.fn(() => Promise.resolve());
-    stopOnSignal(stop, tell);
+    stopOnSignal(stop, { tell });
     await send(signal);
     expect(stop.mock.calls).toEqual([[signal]]);
     expect(exit.mock.calls).toEqual([[0]]);
   });
 
-  it('ends within five seconds, with 0, although a part hangs', async () => {
-    stopOnSignal(() => new Promise(() => undefined), tell);
+  it.each([
+    ['works', () => Promise.resolve()],
+    ['fails', () => Promise.reject(new Error('no such process'))],
+    ['hangs too', () => new Promise(() => undefined)],
+  ])('ends within five seconds, with 0, although a part hangs and the last resort %s', async (_how, end) => {
+    const lastResort = vi.fn(end);
+    stopOnSignal(() => new Promise(() => undefined), { tell, lastResort });
     await send('SIGTERM');
-    await vi.advanceTimersByTimeAsync(4000);
+    await vi.advanceTimersByTimeAsync(3000);
     expect(exit).not.toHaveBeenCalled();
-    await vi.advanceTimersByTimeAsync(1000);
+    await vi.advanceTimersByTimeAsync(2000);
     expect(exit.mock.calls).toEqual([[0]]);
     expect(tell).toHaveBeenCalledOnce();
+    expect(lastResort).toHaveBeenCalledOnce();
   });
 
   it('ends with 1 and says why when stopping fails', async () => {
-    stopOnSignal(() => Promise.reject(new Error('the pool is gone')), tell);
+    stopOnSignal(() => Promise.reject(new Error('the pool is gone')), { tell });
     await send('SIGTERM');
     expect(exit.mock.calls).toEqual([[1]]);
     expect(tell.mock.calls).toEqual([['stopping failed: the pool is gone']]);
@@ -56,7 +62,8 @@ describe('a process told to stop', () => {
 
   it('takes a second signal within two seconds for the same one, and a later one as "at once"', async () => {
     const stop = vi.fn(() => new Promise<void>(() => undefined));
-    stopOnSignal(stop, tell);
+    const lastResort = vi.fn(() => Promise.resolve());
+    stopOnSignal(stop, { tell, lastResort });
     await send('SIGINT');
     await vi.advanceTimersByTimeAsync(1500);
     await send('SIGINT');
@@ -65,5 +72,6 @@ describe('a process told to stop', () => {
     await vi.advanceTimersByTimeAsync(1000);
     await send('SIGINT');
     expect(exit.mock.calls).toEqual([[130]]);
+    expect(lastResort).toHaveBeenCalledOnce();
   });
 });
