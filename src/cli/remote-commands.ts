@@ -9,25 +9,16 @@ import {
   createClient,
 } from '../client/index.ts';
 import { readSecret } from '../runtime/data-dir.ts';
-import { configOrExit } from '../runtime/process.ts';
-import { newId } from '../time/random.ts';
+import { configOrExit, EXIT } from '../runtime/process.ts';
 import { explanation } from './explain.ts';
 import { sayOf, table } from './format.ts';
 import { addHaltCommands } from './halt-commands.ts';
 import { addQueueCommands } from './queue-commands.ts';
+import { newOrder, type OrderOptions, waitMs, withOrderArguments } from './order-arguments.ts';
 import { addReconcileCommands } from './reconcile-commands.ts';
 
-interface PlaceOptions {
-  readonly limit?: string;
-  readonly trigger?: string;
-  readonly stop?: string;
-  readonly target?: string;
-  readonly product: NewOrder['product'];
-  readonly id?: string;
-  readonly account?: string;
-  readonly strategy?: string;
-  readonly reduceOnly?: boolean;
-  readonly wait: string;
+interface PlaceOptions extends OrderOptions {
+  readonly wait: number;
 }
 
 /** Commands that speak to the API of a running Sauda, with the admin token of this machine or ADMIN_TOKEN. */
@@ -37,49 +28,30 @@ export function addRemoteCommands(program: Command): void {
   addReconcileCommands(program, say, connect);
   addQueueCommands(program, say, connect);
 
-  program
-    .command('place')
-    .description('place an order: sauda place BUY 10 NSE:RELIANCE --limit 2450 --stop 2430 --target 2491')
-    .argument('<side>', 'BUY or SELL')
-    .argument('<quantity>', 'units')
-    .argument('<instrument>', 'EXCHANGE:SYMBOL')
-    .option('--limit <price>', 'limit price; without it the order is a MARKET order')
-    .option('--trigger <price>', 'trigger price: SL with a limit, SL-M without')
-    .option('--stop <price>', 'stopLoss')
-    .option('--target <price>', 'takeProfit')
-    .addOption(new Option('--product <product>').choices(['MIS', 'CNC', 'NRML', 'MTF']).default('MIS'))
+  withOrderArguments(program.command('place'))
+    .description(
+      'place an order: sauda place BUY 10 NSE:RELIANCE --limit 2450 --stop 2430 --target 2491; exit code 1 when it is rejected',
+    )
     .option('--id <clientOrderId>', 'the same id never places twice')
-    .option('--account <id>')
-    .option('--strategy <id>')
-    .option('--reduce-only', 'only lower a position')
-    .option('--wait <ms>', 'wait for the fill at most so long', '5000')
-    .action(async (side: string, quantity: string, instrument: string, options: PlaceOptions) => {
+    .option('--wait <ms>', 'wait for the fill at most so long', waitMs, 5000)
+    .action(async (side: NewOrder['side'], quantity: number, instrument: string, options: PlaceOptions) => {
       const client = await connect();
       const order = await client.placeOrder(newOrder(side, quantity, instrument, options), {
         status: 'FILLED',
-        timeoutMs: Math.min(30_000, Math.max(0, Number(options.wait) || 0)),
+        timeoutMs: options.wait,
       });
-      say(order, () => orderLines([order]));
+      say(order, () =>
+        order.statusReason === null ? orderLines([order]) : `${orderLines([order])}\n${order.statusReason}`,
+      );
+      if (order.status === 'REJECTED') process.exitCode = EXIT.refused;
     });
 
-  program
-    .command('preview')
+  withOrderArguments(program.command('preview'))
     .description('what the checks would say of an order, as in place; nothing is stored')
-    .argument('<side>', 'BUY or SELL')
-    .argument('<quantity>', 'units')
-    .argument('<instrument>', 'EXCHANGE:SYMBOL')
-    .option('--limit <price>', 'limit price; without it the order is a MARKET order')
-    .option('--trigger <price>', 'trigger price: SL with a limit, SL-M without')
-    .option('--stop <price>', 'stopLoss')
-    .option('--target <price>', 'takeProfit')
-    .addOption(new Option('--product <product>').choices(['MIS', 'CNC', 'NRML', 'MTF']).default('MIS'))
-    .option('--account <id>')
-    .option('--strategy <id>')
-    .option('--reduce-only', 'only lower a position')
-    .action(async (side: string, quantity: string, instrument: string, options: PlaceOptions) => {
+    .action(async (side: NewOrder['side'], quantity: number, instrument: string, options: OrderOptions) => {
       const preview = await (await connect()).previewOrder(newOrder(side, quantity, instrument, options));
       say(preview, () => previewLines(preview));
-      if (!preview.passes) process.exitCode = 1;
+      if (!preview.passes) process.exitCode = EXIT.refused;
     });
 
   program
@@ -229,29 +201,6 @@ async function connect(): Promise<Client> {
   const token = config.adminToken ?? (await readSecret(path.join(config.dataDir, 'admin.token')));
   const host = config.host === '0.0.0.0' ? '127.0.0.1' : config.host;
   return createClient({ baseUrl: `http://${host}:${config.port}`, token: token ?? '' });
-}
-
-function newOrder(side: string, quantity: string, instrument: string, options: PlaceOptions): NewOrder {
-  const [exchange = '', symbol = ''] = instrument.split(':');
-  const { limit, trigger } = options;
-  const stopType = limit === undefined ? 'SL-M' : 'SL';
-  const plainType = limit === undefined ? 'MARKET' : 'LIMIT';
-  return {
-    clientOrderId: options.id ?? `cli-${newId().slice(-12)}`,
-    exchange: symbol === '' ? 'NSE' : exchange,
-    symbol: symbol === '' ? exchange : symbol,
-    side: side.toUpperCase() as NewOrder['side'],
-    quantity: Number(quantity),
-    orderType: trigger === undefined ? plainType : stopType,
-    product: options.product,
-    ...(limit === undefined ? {} : { price: limit }),
-    ...(trigger === undefined ? {} : { triggerPrice: trigger }),
-    ...(options.stop === undefined ? {} : { stopLoss: options.stop }),
-    ...(options.target === undefined ? {} : { takeProfit: options.target }),
-    ...(options.account === undefined ? {} : { accountId: options.account }),
-    ...(options.strategy === undefined ? {} : { strategyId: options.strategy }),
-    ...(options.reduceOnly === true ? { reduceOnly: true } : {}),
-  };
 }
 
 function previewLines(preview: PreviewBody): string {
