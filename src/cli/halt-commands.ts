@@ -1,8 +1,8 @@
 import os from 'node:os';
 import { type Command, Option } from 'commander';
 import { type Client, type NewTradingState, type OperationBody } from '../client/index.ts';
-import { type HaltHere, haltHere } from '../runtime/halt-here.ts';
-import { configOrExit } from '../runtime/process.ts';
+import { type HaltHere, type HaltedAccount, haltHere } from '../runtime/halt-here.ts';
+import { EXIT, configForHaltOrExit } from '../runtime/process.ts';
 import { table } from './format.ts';
 
 interface HaltOptions {
@@ -38,14 +38,14 @@ export function addHaltCommands(program: Command, say: Say, connect: () => Promi
     program
       .command(name)
       .description(description)
-      .option('--account <id>')
+      .option('--account <id>', 'of this account alone; default: every account')
       .option('--strategy <id>', 'of this strategy alone')
       .option('--reason <text>', 'for the journal and for whoever releases it', `sauda ${name}`)
       .option('--cancel-open', 'cancel every working order that could raise a position')
       .option('--flatten', 'close every managed position, too')
       .addOption(new Option('--exits <who>', 'who may still exit').choices(['reduceOnly', 'operatorOnly']))
       .action(async (options: HaltOptions) => {
-        const done = await haltHere(configOrExit(), {
+        const done = await haltHere(configForHaltOrExit(), {
           accountId: options.account ?? null,
           state,
           scope: options.strategy === undefined ? 'account' : 'strategy',
@@ -56,7 +56,16 @@ export function addHaltCommands(program: Command, say: Say, connect: () => Promi
           flatten: options.flatten === true,
           ...(options.exits === undefined ? {} : { exits: options.exits }),
         });
-        say(done, () => haltLines(done, options.strategy));
+        const { accounts, failed } = done;
+        const [only] = accounts;
+        const isOne = accounts.length === 1 && failed.length === 0 && only !== undefined;
+        say(isOne ? only : done, () =>
+          [
+            ...accounts.map((account) => haltLines(account, options.strategy)),
+            ...failed.map(({ accountId, error }) => `account ${accountId} was NOT changed: ${error}`),
+          ].join('\n'),
+        );
+        if (failed.length > 0) process.exitCode = EXIT.refused;
       });
   tighten('halt', 'HALTED', 'stop trading: no entries; needs nothing but Postgres');
   tighten('reduce', 'REDUCING', 'take only orders that lower positions; needs nothing but Postgres');
@@ -117,7 +126,7 @@ function releaseOf(options: ResumeOptions): NewTradingState {
   };
 }
 
-function haltLines(done: Awaited<ReturnType<typeof haltHere>>, strategy: string | undefined): string {
+function haltLines(done: HaltedAccount, strategy: string | undefined): string {
   const whose =
     strategy === undefined ? `account ${done.accountId}` : `strategy ${strategy} of ${done.accountId}`;
   return [

@@ -15,6 +15,25 @@ export function loadConfig(
   );
 }
 
+/** What a halt goes by: where the books are, and limits that are only shown. */
+const OF_A_HALT = /^(DATABASE_URL|DATA_DIR|BROKER_TIMEOUT_MS|SAUDA_FAILPOINTS|MAX_[A-Z_]+)$/;
+
+/**
+ * The configuration for stopping trade: what is wrong elsewhere is told and left out, because a typing mistake in the
+ * address of a chat must not keep anybody from halting. Refused only when the place of the books can not be read.
+ */
+export function loadConfigForHalt(tell: (line: string) => void): Result<Config, string> {
+  const given = { ...readEnvFile('.env'), ...process.env };
+  const whole = parseConfig(given);
+  if (whole.ok) return ok(whole.value);
+  const bad = new Set(whole.error.map(({ variable }) => variable));
+  if (bad.has('DATABASE_URL') || bad.has('DATA_DIR')) return loadConfig();
+  for (const { variable, problem } of whole.error) tell(`${variable} ${problem}; this is left out here`);
+  const needed = Object.entries(given).filter(([name]) => OF_A_HALT.test(name) && !bad.has(name));
+  const parsed = parseConfig(Object.fromEntries(needed));
+  return parsed.ok ? ok(parsed.value) : loadConfig();
+}
+
 function readEnvFile(path: string): Record<string, string | undefined> {
   try {
     return parseEnv(readFileSync(path, 'utf8'));

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadConfig, loadConfigForHalt } from '../config/load.ts';
 import { DatabaseNotReachableError } from '../db/connection.ts';
 import { SchemaAheadError, migrate, schemaVersion } from '../db/migrate.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
@@ -20,6 +20,17 @@ export const EXIT = { refused: 1, usage: 2, notReachable: 3 } as const;
 /** The configuration, or the end of the process with its problems on standard error. */
 export function configOrExit(overrides: Readonly<Record<string, string | undefined>> = {}): Config {
   const loaded = loadConfig(overrides);
+  if (loaded.ok) {
+    armFailpoints(loaded.value.failpoints);
+    return loaded.value;
+  }
+  process.stderr.write(`${loaded.error}\n`);
+  process.exit(EXIT.usage);
+}
+
+/** As configOrExit, for a halt: only what it needs has to be right; the rest is told on standard error. */
+export function configForHaltOrExit(): Config {
+  const loaded = loadConfigForHalt((line) => process.stderr.write(`${line}\n`));
   if (loaded.ok) {
     armFailpoints(loaded.value.failpoints);
     return loaded.value;

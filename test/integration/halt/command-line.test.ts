@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import { startWorkerProcess } from '../../support/pipeline/worker-process.ts';
 import { EXIT } from '../../../src/runtime/process.ts';
+import { openAccount } from '../../../src/services/open-account.ts';
 
 const CLI = 'src/cli/main.ts';
 
@@ -75,6 +76,37 @@ describe('sauda halt with nothing but Postgres', () => {
       EXIT.refused,
       'the account has no strategy nobody',
     ]);
+  });
+
+  it('halts though a setting that it does not need is wrong, and says which', async () => {
+    const { code, output } = await sauda(['halt', '--account', 'main'], {
+      TELEGRAM_BOT_TOKEN: 'not a token',
+      MAX_POSITIONS: 'many',
+      BROKER: 'kite',
+    });
+    expect(code, output).toBe(0);
+    expect(output).toContain('trading of account main is HALTED');
+    for (const variable of ['MAX_POSITIONS', 'LIVE_TRADING']) expect(output).toContain(variable);
+    const blind = await sauda(['halt'], { DATABASE_URL: 'not a url' });
+    expect(blind.code).toBe(EXIT.usage);
+  });
+
+  it('halts every account when none is named, and says so of each', async () => {
+    const { context } = pipeline.parts;
+    await openAccount(context, { id: 'second', name: 'second', actor: 'test' });
+    const { code, output } = await sauda(['halt', '--reason', 'all of it', '--json']);
+    expect(code, output).toBe(0);
+    const done = JSON.parse(output) as {
+      accounts: { accountId: string; state: string }[];
+      failed: unknown[];
+    };
+    expect(done.failed).toEqual([]);
+    expect(done.accounts.map(({ accountId, state }) => `${accountId} ${state}`).sort()).toEqual([
+      'main HALTED',
+      'second HALTED',
+    ]);
+    const states = await pipeline.sql(`select trading_state from accounts where id <> 'system'`);
+    expect(states.every(({ trading_state }) => trading_state === 'HALTED')).toBe(true);
   });
 
   it('says that it did nothing when Postgres is not there', async () => {
