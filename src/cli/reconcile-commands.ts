@@ -54,14 +54,14 @@ function runLines(run: ReconciliationBody): string {
   return [
     head,
     table(
-      ['n', 'instrument', 'product', 'ours', 'broker', 'cause', 'state'],
+      ['n', 'kind', 'instrument', 'product', 'ours', 'broker', 'cause', 'state'],
       differences.map((one, n) => [
         String(n),
+        one.kind,
         `${one.exchange}:${one.symbol}`,
         one.product,
-        // Of what trades repaired, the figures are what they moved.
-        one.state === 'REPAIRED' ? '' : String(one.ours),
-        one.state === 'REPAIRED' ? `${one.brokers > 0 ? '+' : ''}${one.brokers}` : String(one.brokers),
+        String(one.ours),
+        String(one.brokers),
         one.cause,
         one.state,
       ]),

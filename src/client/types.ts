@@ -283,14 +283,18 @@ export interface ReconciliationBody {
   /** Of a FAILED run: which read failed. It changed nothing. */
   fault: string | null;
   differences: {
+    kind: 'ORDER' | 'TRADE' | 'POSITION' | 'MARGIN';
     exchange: Exchange;
     symbol: string;
     product: Product;
+    /** What our books hold; of a TRADE, before the repair; of an ORDER, what we took to be live. */
     ours: number;
     brokers: number;
-    cause: 'MANUAL_TRADE' | 'RMS_SQUARE_OFF' | 'MISSED_FILL' | 'CORPORATE_ACTION' | 'UNKNOWN';
-    /** PROPOSED: a person decides. */
-    state: 'REPAIRED' | 'PROPOSED' | 'APPROVED';
+    cause:
+      | ('MANUAL_TRADE' | 'RMS_SQUARE_OFF' | 'MISSED_FILL' | 'T_PLUS_ONE' | 'CORPORATE_ACTION')
+      | ('SELF_TRADE_CANCEL' | 'ORPHAN' | 'TWIN' | 'MARGIN' | 'UNKNOWN');
+    /** SEEN by one run: the next decides whether it counts. PROPOSED: a person decides. */
+    state: 'SEEN' | 'EXPLAINED' | 'REPAIRED' | 'PROPOSED' | 'TOLD' | 'APPROVED';
     evidence: Readonly<Record<string, unknown>>;
     settledBy: string | null;
     settledReason: string | null;

@@ -178,6 +178,6 @@ function reconciliationJson(run: ReconciliationRow): ReconciliationJson {
     finishedAt: istOrNull(run.finishedAt),
     checked: run.checked,
     fault: run.fault,
-    differences: run.differences.map((one) => ({ ...one })),
+    differences: run.differences.map((one) => ({ ...one, kind: one.kind ?? 'POSITION' })),
   };
 }

@@ -3,6 +3,12 @@ import { instant, listOf } from './parts.ts';
 
 export const RECONCILIATION_STATUSES = ['RUNNING', 'CLEAN', 'DIFFERENCES', 'FAILED'] as const;
 
+const CAUSES = [
+  ...(['MANUAL_TRADE', 'RMS_SQUARE_OFF', 'MISSED_FILL', 'T_PLUS_ONE', 'CORPORATE_ACTION'] as const),
+  ...(['SELF_TRADE_CANCEL', 'ORPHAN', 'TWIN', 'MARGIN', 'UNKNOWN'] as const),
+] as const;
+const STATES = ['SEEN', 'EXPLAINED', 'REPAIRED', 'PROPOSED', 'TOLD', 'APPROVED'] as const;
+
 export const reconciliationSchema = z
   .object({
     id: z.string(),
@@ -18,13 +24,23 @@ export const reconciliationSchema = z
       .openapi({ description: 'Of a FAILED run: which read failed. It changed nothing.' }),
     differences: z.array(
       z.object({
+        kind: z.enum(['ORDER', 'TRADE', 'POSITION', 'MARGIN']),
         exchange: z.string(),
         symbol: z.string(),
         product: z.string(),
-        ours: z.int(),
-        brokers: z.int(),
-        cause: z.enum(['MANUAL_TRADE', 'RMS_SQUARE_OFF', 'MISSED_FILL', 'CORPORATE_ACTION', 'UNKNOWN']),
-        state: z.enum(['REPAIRED', 'PROPOSED', 'APPROVED']),
+        ours: z.int().openapi({
+          description:
+            'What our books hold; of a TRADE, before the repair; of an ORDER, what we took to be live.',
+        }),
+        brokers: z.int().openapi({
+          description:
+            'What the broker holds; of a TRADE, what our books hold since; of MARGIN, whole rupees.',
+        }),
+        cause: z.enum(CAUSES),
+        state: z.enum(STATES).openapi({
+          description:
+            'SEEN by one run: the next decides. PROPOSED waits for a person. TOLD can not be repaired.',
+        }),
         evidence: z.record(z.string(), z.unknown()),
         settledBy: z.string().nullable(),
         settledReason: z.string().nullable(),

@@ -108,20 +108,49 @@ export const alertDeliveries = pgTable(
 
 /** One difference between our books and the broker's, and what became of it. */
 export interface StoredDifference {
+  /** Absent: a run of an older version, of positions. */
+  readonly kind?: 'ORDER' | 'TRADE' | 'POSITION' | 'MARGIN';
   readonly exchange: string;
   readonly symbol: string;
   readonly product: string;
   readonly ours: number;
   readonly brokers: number;
-  readonly cause: 'MANUAL_TRADE' | 'RMS_SQUARE_OFF' | 'MISSED_FILL' | 'CORPORATE_ACTION' | 'UNKNOWN';
-  /** REPAIRED: by trades with the broker's ids. PROPOSED: a person decides. APPROVED: a person took the broker's figure. */
-  readonly state: 'REPAIRED' | 'PROPOSED' | 'APPROVED';
+  readonly cause:
+    | 'MANUAL_TRADE'
+    | 'RMS_SQUARE_OFF'
+    | 'MISSED_FILL'
+    | 'T_PLUS_ONE'
+    | 'CORPORATE_ACTION'
+    | 'SELF_TRADE_CANCEL'
+    | 'ORPHAN'
+    | 'TWIN'
+    | 'MARGIN'
+    | 'UNKNOWN';
+  /**
+   * SEEN: by one run; the next decides whether it counts. EXPLAINED: nothing is wrong. REPAIRED: by the broker's ids.
+   * PROPOSED: a person decides. TOLD: a person was told, nothing can be repaired. APPROVED: a person took the figure.
+   */
+  readonly state: 'SEEN' | 'EXPLAINED' | 'REPAIRED' | 'PROPOSED' | 'TOLD' | 'APPROVED';
   readonly evidence: Readonly<Record<string, unknown>>;
   readonly settledBy: string | null;
   readonly settledReason: string | null;
 }
 
-/** Each comparison of our books with the broker's; those that found nothing are kept for a while. */
+/** What a run read, and what the next one measures by. */
+export interface ReconciliationEvidence {
+  /** The account's journal entry up to which our books were read. */
+  readonly seq: number;
+  readonly positionsRead: number;
+  readonly holdingsRead: number;
+  /** By segment, rupees as text. */
+  readonly available: Readonly<Record<string, string | null>>;
+  /** By key of delivery that we hold. */
+  readonly delivery: Readonly<
+    Record<string, { readonly ours: number; readonly inHoldings: number; readonly inPositions: number }>
+  >;
+}
+
+/** Each comparison of our books with the broker's. */
 export const reconciliationLog = pgTable(
   'reconciliation_log',
   {
@@ -135,6 +164,8 @@ export const reconciliationLog = pgTable(
     /** Keys whose difference stays unsettled because an order of theirs is in doubt are not in it. */
     differences: jsonb('differences').$type<readonly StoredDifference[]>().notNull().default([]),
     fault: text('fault'),
+    /** Null: it was not finished, failed, or is of an older version. */
+    evidence: jsonb('evidence').$type<ReconciliationEvidence | null>(),
   },
   (t) => [
     primaryKey({ name: 'reconciliation_log_pk', columns: [t.accountId, t.id] }),

@@ -1,0 +1,1 @@
+ALTER TABLE "reconciliation_log" ADD COLUMN "evidence" jsonb;
