@@ -184,6 +184,9 @@ const environment = z.object({
   SAUDA_FAILPOINTS: z.string().optional(),
 });
 
+/** Every variable that is read. */
+export const VARIABLES: readonly string[] = Object.keys(environment.shape);
+
 /** What Kite takes (kite.md section 3.5). Other servers that speak its wire may take more. */
 const KITE_BUDGET = [
   ['ORDER_CALLS_PER_SECOND', 10],
