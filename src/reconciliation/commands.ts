@@ -50,11 +50,16 @@ export function commandVerdict(
 ): CommandVerdict {
   if (command.state !== 'IN_FLIGHT' || isOut(command, facts.readAt)) return NOTHING;
   if (ENDED.has(meaningOfBrokerStatus(row.status))) return NOTHING; // only its trades are awaited
-  if (command.kind === 'MODIFY' && isShown(command, order, row)) return end('ACCEPTED', null);
+  const sight = command.kind === 'MODIFY' ? sightOf(command, order, row) : 'NOT_SHOWN';
+  if (sight === 'SHOWN') return end('ACCEPTED', null);
   if (isInTransit(row.status)) return NOTHING;
   if (command.answer === 'REFUSED') return end('REFUSED', command.reason);
-  const refusal = newMessage(row, command.bookBefore);
+  const refusal = newRefusal(row, command.bookBefore);
   if (refusal !== null) return end('REFUSED', refusal);
+  // A refusal that is still to be read must not be overtaken: NOT MODIFIED may come before its message.
+  if (sight === 'SILENT' && command.answer === 'ACKNOWLEDGED' && row.status !== 'NOT MODIFIED') {
+    return end('ACCEPTED', null);
+  }
   const lost =
     command.cleanReads + 1 >= READS_BEFORE_LOST &&
     facts.readAt.getTime() - (command.answeredAt?.getTime() ?? 0) >= facts.confirmMs;
@@ -113,12 +118,20 @@ function end(outcome: CommandOutcome, reason: string | null): CommandVerdict {
   return { kind: 'END', outcome, reason };
 }
 
-/** A refusal by the exchange leaves the order live with a message; an old message is no answer to a new command. */
-function newMessage(row: BrokerOrder, before: BookBefore | null): string | null {
-  if (row.statusMessage === null) return null;
-  const now = bookMarks(row.raw);
-  const isOld = before?.message === now.message && before.orderTimestamp === now.orderTimestamp;
+/**
+ * A refusal by the exchange leaves the order live with a message, or with the word NOT MODIFIED alone; what stood there
+ * before is no answer to a new command.
+ */
+function newRefusal(row: BrokerOrder, before: BookBefore | null): string | null {
+  const isTouched = hasNewTimestamp(row, before);
+  if (row.statusMessage === null) return row.status === 'NOT MODIFIED' && isTouched ? 'not modified' : null;
+  const isOld = before?.message === bookMarks(row.raw).message && !isTouched;
   return isOld ? null : row.statusMessage;
+}
+
+/** True when the broker took a request about the order since `before` was kept. */
+function hasNewTimestamp(row: BrokerOrder, before: BookBefore | null): boolean {
+  return before?.orderTimestamp !== bookMarks(row.raw).orderTimestamp;
 }
 
 /** What is kept of a row when a command is sent. */
@@ -130,23 +143,71 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-/** The order types whose price and trigger the book repeats; MARKET and SL-M are converted (kite.md section 3.12). */
-const ECHOED: ReadonlySet<string> = new Set(['LIMIT', 'SL']);
+/**
+ * What a row says of the terms of a modify. SHOWN: it has every one that the book repeats. SILENT: it repeats none of
+ * them (a market protection), so that they count as done once the request was taken and nothing was refused.
+ */
+type Sight = 'SHOWN' | 'SILENT' | 'NOT_SHOWN';
 
-/** True when the row has every term of the modify that the book repeats. Sends without such terms count as done. */
-function isShown(command: Command, order: Order, row: BrokerOrder): boolean {
-  if (command.terms === null || command.answer === 'REFUSED') return false;
-  const shown = bookTerms({ ...order, orderType: command.terms.orderType ?? order.orderType }, row);
-  const wanted = Object.entries(command.terms).filter(([name]) => name in shown);
-  if (wanted.length === 0)
-    return command.answer === 'ACKNOWLEDGED' && meaningOfBrokerStatus(row.status) === 'RESTING';
-  return wanted.every(([name, value]) => isSame(value, shown[name as keyof PlainTerms]));
+function sightOf(command: Command, order: Order, row: BrokerOrder): Sight {
+  const { terms, answer } = command;
+  if (terms === null || answer === 'REFUSED') return 'NOT_SHOWN';
+  const sights: Sight[] = [];
+  let others = terms;
+  if (changesType(order, terms) && terms.orderType === 'MARKET') {
+    const { orderType: _type, price: _price, triggerPrice: _trigger, ...rest } = terms;
+    others = rest;
+    sights.push(sightOfMarket(order, row, command.bookBefore));
+  }
+  const shown = shownFor(order, row, others);
+  const wanted = Object.entries(others).filter(([name]) => name in shown);
+  if (wanted.length > 0) {
+    const isShown = wanted.every(([name, value]) => isSame(value, shown[name as keyof PlainTerms]));
+    sights.push(isShown ? 'SHOWN' : 'NOT_SHOWN');
+  }
+  if (sights.includes('NOT_SHOWN')) return 'NOT_SHOWN';
+  if (sights.includes('SILENT')) return 'SILENT';
+  if (sights.includes('SHOWN')) return 'SHOWN';
+  return isResting(row) ? 'SILENT' : 'NOT_SHOWN';
+}
+
+/**
+ * A market order may stand in the book as the LIMIT it was made into (kite.md section 3.12). It is the old limit order
+ * still while nothing of it has moved; with its price kept, only a request that was taken since tells them apart.
+ */
+function sightOfMarket(order: Order, row: BrokerOrder, before: BookBefore | null): Sight {
+  if (row.orderType === 'MARKET') return 'SHOWN';
+  if (row.orderType !== 'LIMIT') return 'NOT_SHOWN';
+  if (order.price === null || !row.price.eq(order.price)) return 'SHOWN';
+  return row.raw['modified'] === true && hasNewTimestamp(row, before) && isResting(row)
+    ? 'SILENT'
+    : 'NOT_SHOWN';
+}
+
+/** The broker is done with what it was asked; after-market orders rest at the broker itself. */
+function isResting({ status }: BrokerOrder): boolean {
+  return (
+    status === 'AMO REQ RECEIVED' || (meaningOfBrokerStatus(status) === 'RESTING' && !isInTransit(status))
+  );
+}
+
+function changesType(order: Pick<Order, 'orderType'>, { orderType }: PlainTerms): boolean {
+  return orderType !== undefined && orderType !== order.orderType;
+}
+
+/** What the row says of the terms that were asked for: one of another type has to show that type. */
+function shownFor(order: EchoedTerms, row: BrokerOrder, asked: PlainTerms): PlainTerms {
+  return changesType(order, asked) ? { ...plainFacts(row), ...pricedTerms(row) } : bookTerms(order, row);
 }
 
 /** True when the book shows the terms of a modify and the order does not have them yet. */
 export function showsNewTerms(command: Command, order: Order, row: BrokerOrder): boolean {
-  if (command.kind !== 'MODIFY' || command.terms === null || isLocal(command.terms)) return false;
-  return isShown(command, order, row) && Object.keys(changedIn(order, row, command.terms)).length > 0;
+  const { kind, terms } = command;
+  if (kind !== 'MODIFY' || terms === null || isLocal(terms)) return false;
+  if (sightOf(command, order, row) !== 'SHOWN') return false;
+  if (changesType(order, terms)) return true;
+  const shown = bookTerms(order, row);
+  return Object.entries(terms).some(([name, value]) => name in shown && !isTermOf(order, name, value));
 }
 
 /** The terms of an order that its row in the book repeats. */
@@ -157,34 +218,70 @@ export type EchoedTerms = Pick<
 
 /** Terms in which the row differs from an order of ours, for the book to be followed; empty when in none. */
 export function differingTerms(order: EchoedTerms, row: BrokerOrder): PlainTerms {
-  const { orderType, ...terms } = bookTerms(order, row);
-  // Whether the book keeps the type of a stop that has triggered is not known (kite.md section 3.12): no change of terms.
-  const isTriggered = order.orderType === 'SL' && orderType === 'LIMIT';
-  return changedIn(order, row, isTriggered || orderType === undefined ? terms : { orderType, ...terms });
-}
-
-function changedIn(order: EchoedTerms, row: BrokerOrder, wanted: PlainTerms): PlainTerms {
-  const shown = bookTerms({ ...order, orderType: wanted.orderType ?? order.orderType }, row);
   return Object.fromEntries(
-    Object.entries(wanted).filter(
-      ([name, value]) => name in shown && !isSame(value, plain(order[name as keyof EchoedTerms])),
-    ),
+    Object.entries(bookTerms(order, row)).filter(([name, value]) => !isTermOf(order, name, value)),
   );
 }
 
-/** The terms that a row of the book says, as far as they are those that were sent. */
+function isTermOf(order: EchoedTerms, name: string, value: unknown): boolean {
+  return isSame(value, plain(order[name as keyof EchoedTerms]));
+}
+
+/**
+ * The terms that a row of the book says of an order, as far as they are those that were sent or that somebody else
+ * changed. A market order stands there as the LIMIT it was made into; whether the book keeps the type of a stop that
+ * has triggered is not known (kite.md section 3.12), so neither is a change of terms.
+ */
 function bookTerms(order: Pick<Order, 'orderType'>, row: BrokerOrder): PlainTerms {
-  const terms: Record<string, string | number> = { quantity: row.quantity };
-  if (row.validity === 'DAY' || row.validity === 'IOC' || row.validity === 'TTL')
-    terms['validity'] = row.validity;
-  const disclosed = row.raw['disclosed_quantity'];
-  if (typeof disclosed === 'number' && disclosed > 0) terms['disclosedQuantity'] = disclosed;
-  if (ECHOED.has(order.orderType) && ECHOED.has(row.orderType)) {
-    terms['orderType'] = row.orderType;
-    terms['price'] = row.price.toFixed();
-    if (row.orderType === 'SL') terms['triggerPrice'] = row.triggerPrice.toFixed();
+  const facts = plainFacts(row);
+  const priced = pricedTerms(row);
+  if (priced === null) return facts;
+  const isLimit = row.orderType === 'LIMIT' || row.orderType === 'MARKET';
+  switch (order.orderType) {
+    case 'MARKET':
+      return isLimit ? facts : { ...facts, ...priced };
+    case 'LIMIT':
+      return { ...facts, ...priced };
+    case 'SL':
+      if (!isLimit) return { ...facts, ...priced };
+      return row.orderType === 'LIMIT' ? { ...facts, price: priced.price ?? null } : facts;
+    case 'SL-M':
+      if (isLimit) return facts;
+      return row.orderType === 'SL' && row.status !== 'TRIGGER PENDING'
+        ? { ...facts, triggerPrice: priced.triggerPrice ?? null }
+        : { ...facts, ...priced };
   }
-  return terms;
+}
+
+/** What a row says whatever its type is. */
+function plainFacts(row: BrokerOrder): PlainTerms {
+  const { quantity, validity, raw } = row;
+  const disclosedQuantity = raw['disclosed_quantity'];
+  return {
+    quantity,
+    ...(validity === 'DAY' || validity === 'IOC' || validity === 'TTL' ? { validity } : {}),
+    ...(typeof disclosedQuantity === 'number' && disclosedQuantity > 0 ? { disclosedQuantity } : {}),
+  };
+}
+
+/** Type and prices of a row that has the prices its type needs; null for any other. */
+function pricedTerms({ orderType, price, triggerPrice }: BrokerOrder): PlainTerms | null {
+  const [at, from] = [
+    price.gt(0) ? price.toFixed() : null,
+    triggerPrice.gt(0) ? triggerPrice.toFixed() : null,
+  ];
+  switch (orderType) {
+    case 'MARKET':
+      return { orderType, price: null, triggerPrice: null };
+    case 'LIMIT':
+      return at === null ? null : { orderType, price: at, triggerPrice: null };
+    case 'SL':
+      return at === null || from === null ? null : { orderType, price: at, triggerPrice: from };
+    case 'SL-M':
+      return from === null ? null : { orderType, price: null, triggerPrice: from };
+    default:
+      return null;
+  }
 }
 
 function plain(value: string | number | Decimal | null): string | number | null {

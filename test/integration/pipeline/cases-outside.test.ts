@@ -21,6 +21,7 @@ const ACCOUNTS = [
     'selftrade',
     'halted',
     'modify',
+    'trigger',
     'reduce',
     'failing',
     'held',
@@ -222,6 +223,32 @@ onEachBackend((backend) => {
       expect(await alertsOf('modify')).toEqual(['WARNING outside_modify']);
       expect((await pipeline.kinds(order.id)).filter((kind) => kind === 'ChecksRun')).toHaveLength(2);
       expect(changed.modifications).toBe(0);
+    });
+
+    it('E.1.c another trigger of an SL-M stop, and another type, are followed and flagged', async () => {
+      await bought('trigger');
+      const stop = await open('trigger', { ...STOP, orderType: 'SL-M', price: null });
+      const id = stop.brokerOrderId ?? '';
+      const terms = () =>
+        pipeline
+          .order(stop.id)
+          .then(({ orderType, price, triggerPrice }) => [
+            orderType,
+            price?.toFixed(2),
+            triggerPrice?.toFixed(2),
+          ]);
+      await outside('trigger').modify(id, { trigger_price: '2400.00' });
+      await eventually(async () => expect(await terms()).toEqual(['SL-M', undefined, '2400.00']), {
+        what: 'the new trigger',
+      });
+      await outside('trigger').modify(id, { order_type: 'SL', price: '2405.00', trigger_price: '2410.00' });
+      await eventually(async () => expect(await terms()).toEqual(['SL', '2405.00', '2410.00']), {
+        what: 'the new type',
+      });
+      const told = (await alertsOf('trigger')).filter((alert) => alert.endsWith('outside_modify'));
+      expect(told).toHaveLength(2);
+      await commandsOf(pipeline, 'trigger').cancel(stop);
+      await becomes(stop, { status: 'CANCELLED' });
     });
 
     it('E.1.c a check that fails on them is a critical warning, and the terms are followed all the same', async () => {

@@ -450,6 +450,60 @@ onEachBackend((backend) => {
         await end(order);
       });
 
+      const STOP_ENTRY = {
+        ...{ orderType: 'SL-M', price: null, triggerPrice: '2480.00' },
+        ...{ stopLoss: '2460.00', takeProfit: '2560.00' },
+      } as const satisfies OrderFields;
+      /** Passes at the market's price, too. */
+      const FAR_TARGET = { takeProfit: '2800.00' };
+      it.each([
+        ['U9: another trigger of an SL-M', STOP_ENTRY, { triggerPrice: '2485.00' }, '2480.00'],
+        [
+          'U9: quantity and trigger of an SL-M',
+          STOP_ENTRY,
+          { quantity: 9, triggerPrice: '2485.00' },
+          '2480.00',
+        ],
+        ['U9: LIMIT to MARKET', FAR_TARGET, { orderType: 'MARKET' }, '2300.00'],
+      ] as const)(
+        '%s that the exchange refuses leaves the terms as they are, and is told',
+        async (_, of, terms, was) => {
+          const order = await resting(of);
+          await pipeline.addFault({ call: 'modifyOrder', kind: 'rejectAtExchange', message: 'out of range' });
+          await commands.modify(order, terms);
+          expect(await commands.outcomes(order, 1)).toEqual(['REFUSED']);
+          expect(await commands.of(order)).toMatchObject([
+            { answer: 'ACKNOWLEDGED', reason: 'out of range' },
+          ]);
+          const after = await pipeline.order(order.id);
+          expect([after.orderType, after.quantity, after.reserve]).toEqual([order.orderType, 10, null]);
+          expect((after.price ?? after.triggerPrice)?.toFixed(2)).toBe(was);
+          expect(await alertsOf(order)).toMatchObject([{ type: 'command_failed', severity: 'WARNING' }]);
+          await end(order);
+        },
+      );
+
+      it('of the trigger of an SL-M is done when the book has it', async () => {
+        const order = await resting(STOP_ENTRY);
+        await pipeline.changeSettings({ transitMs: TRANSIT_MS });
+        await commands.modify(order, { triggerPrice: '2485.00' });
+        await answered(order);
+        expect((await pipeline.order(order.id)).triggerPrice?.toFixed(2)).toBe('2480.00');
+        expect(await commands.outcomes(order, 1)).toEqual(['ACCEPTED']);
+        expect((await pipeline.order(order.id)).triggerPrice?.toFixed(2)).toBe('2485.00');
+        expect(await alertsOf(order)).toEqual([]);
+        await end(order);
+      });
+
+      it('to MARKET, which fills at once, is done and no news from outside', async () => {
+        const order = await resting(FAR_TARGET);
+        await commands.modify(order, { orderType: 'MARKET' });
+        const ended = await pipeline.waitForStatus(order, 'FILLED');
+        expect(ended).toMatchObject({ orderType: 'MARKET', price: null });
+        expect(await commands.outcomes(order, 1)).toEqual(['ACCEPTED']);
+        expect(await alertsOf(order)).toEqual([]);
+      });
+
       it('D.2.a: chained ones go one at a time, and the latest takes the place of the one that waits', async () => {
         const order = await resting();
         await pipeline.changeSettings({ transitMs: TRANSIT_MS });

@@ -173,6 +173,192 @@ describe('a modify', () => {
     });
   });
 
+  it('of terms that the book does not repeat is refused by a message, and by NOT MODIFIED, that came after it', () => {
+    const protection = modify({ marketProtection: '2' });
+    expect(verdict(protection, refusedRow('out of range'))).toMatchObject({ outcome: 'REFUSED' });
+    const wordAlone = row({ status: 'NOT MODIFIED' });
+    expect(verdict(protection, wordAlone)).toEqual({ kind: 'NOT_SHOWN' });
+    const later = { ...RAW, order_timestamp: '2026-07-15 09:30:10' };
+    expect(verdict(protection, row({ status: 'NOT MODIFIED', raw: later }))).toMatchObject({
+      outcome: 'REFUSED',
+    });
+    // The exchange is still at work on it.
+    expect(verdict(protection, row({ status: 'MODIFY PENDING' }))).toEqual({ kind: 'NOTHING' });
+  });
+
+  describe('of type or trigger', () => {
+    const OLD_LIMIT = row();
+    const STOP_ROW = row({
+      orderType: 'SL-M',
+      price: ZERO,
+      triggerPrice: decimal(2430),
+      status: 'TRIGGER PENDING',
+    });
+    const LATER = { ...RAW, modified: true, order_timestamp: '2026-07-15 09:30:10' };
+    const limit = OPEN;
+    const slm = order({ status: 'OPEN', orderType: 'SL-M', price: null, triggerPrice: decimal(2430) });
+    const sl = order({ status: 'OPEN', orderType: 'SL', price: decimal(2425), triggerPrice: decimal(2430) });
+    const slRow = (changes: Partial<BrokerOrder> = {}) =>
+      row({
+        orderType: 'SL',
+        price: decimal(2425),
+        triggerPrice: decimal(2430),
+        status: 'TRIGGER PENDING',
+        ...changes,
+      });
+    const TO_MARKET = { orderType: 'MARKET', price: null } as const;
+    const SL_M_TO_SL = { orderType: 'SL', price: '2424', triggerPrice: '2429' } as const;
+
+    it.each([
+      ['another trigger of an SL-M, not there yet', slm, { triggerPrice: '2435' }, STOP_ROW, 'NOT_SHOWN'],
+      [
+        'another trigger of an SL-M',
+        slm,
+        { triggerPrice: '2435' },
+        { ...STOP_ROW, triggerPrice: decimal(2435) },
+        'ACCEPTED',
+      ],
+      [
+        'quantity and trigger of an SL-M, one of them there',
+        slm,
+        { quantity: 20, triggerPrice: '2435' },
+        { ...STOP_ROW, quantity: 20 },
+        'NOT_SHOWN',
+      ],
+      [
+        'a trigger that was moved once it has triggered',
+        slm,
+        { triggerPrice: '2435' },
+        row({ orderType: 'LIMIT', price: decimal(2410) }),
+        'ACCEPTED',
+      ],
+      ['LIMIT to MARKET while the old limit stands', limit, TO_MARKET, OLD_LIMIT, 'NOT_SHOWN'],
+      [
+        'LIMIT to MARKET, made into another limit',
+        limit,
+        TO_MARKET,
+        row({ price: decimal('2474.5') }),
+        'ACCEPTED',
+      ],
+      [
+        'LIMIT to MARKET, kept as such',
+        limit,
+        TO_MARKET,
+        row({ orderType: 'MARKET', price: ZERO }),
+        'ACCEPTED',
+      ],
+      ['LIMIT to MARKET at the very price it had', limit, TO_MARKET, row({ raw: LATER }), 'ACCEPTED'],
+      [
+        'LIMIT to MARKET of more, which is not there',
+        limit,
+        { ...TO_MARKET, quantity: 20 },
+        row({ price: decimal('2474.5') }),
+        'NOT_SHOWN',
+      ],
+      [
+        'SL to SL-M while the row says SL',
+        sl,
+        { orderType: 'SL-M', price: null } as const,
+        slRow(),
+        'NOT_SHOWN',
+      ],
+      ['SL to SL-M', sl, { orderType: 'SL-M', price: null } as const, STOP_ROW, 'ACCEPTED'],
+      ['SL-M to SL while the row says SL-M', slm, SL_M_TO_SL, STOP_ROW, 'NOT_SHOWN'],
+      [
+        'SL-M to SL',
+        slm,
+        SL_M_TO_SL,
+        slRow({ price: decimal(2424), triggerPrice: decimal(2429) }),
+        'ACCEPTED',
+      ],
+      [
+        'LIMIT to SL-M while the row says LIMIT',
+        limit,
+        { orderType: 'SL-M', price: null, triggerPrice: '2460' } as const,
+        OLD_LIMIT,
+        'NOT_SHOWN',
+      ],
+      [
+        'SL to LIMIT while it waits for its trigger',
+        sl,
+        { orderType: 'LIMIT', triggerPrice: null } as const,
+        slRow(),
+        'NOT_SHOWN',
+      ],
+      [
+        'SL to MARKET, which merely triggered',
+        sl,
+        { ...TO_MARKET, triggerPrice: null },
+        row({ price: decimal(2425) }),
+        'NOT_SHOWN',
+      ],
+    ] as const)('%s', (_, of, terms, read, wanted) => {
+      const facts = { readAt: at(11), confirmMs: 3000 };
+      const found = commandVerdict(modify(terms), of, read, facts);
+      expect(found.kind === 'END' ? found.outcome : found.kind).toBe(wanted);
+    });
+
+    it('is refused by a message while the old terms stand, whatever the book repeats of it', () => {
+      const facts = { readAt: at(11), confirmMs: 3000 };
+      const told = { statusMessage: 'out of range', raw: { ...LATER, status_message: 'out of range' } };
+      for (const [of, terms, read] of [
+        [slm, { triggerPrice: '2435' }, STOP_ROW],
+        [limit, TO_MARKET, OLD_LIMIT],
+        [sl, { orderType: 'SL-M', price: null }, slRow()],
+      ] as const) {
+        expect(commandVerdict(modify(terms), of, { ...read, ...told }, facts)).toEqual({
+          kind: 'END',
+          outcome: 'REFUSED',
+          reason: 'out of range',
+        });
+      }
+    });
+
+    it('LIMIT to MARKET has its terms before its trades are counted', () => {
+      expect(
+        showsNewTerms(modify(TO_MARKET), limit, row({ status: 'COMPLETE', price: decimal('2474.5') })),
+      ).toBe(true);
+      expect(showsNewTerms(modify(TO_MARKET), limit, OLD_LIMIT)).toBe(false);
+    });
+
+    it.each([
+      ['a trigger of an SL-M', slm, { ...STOP_ROW, triggerPrice: decimal(2400) }, { triggerPrice: '2400' }],
+      ['an SL-M made an SL', slm, slRow(), { orderType: 'SL', price: '2425' }],
+      ['an SL made an SL-M', sl, STOP_ROW, { orderType: 'SL-M', price: null }],
+      [
+        'a LIMIT made MARKET',
+        limit,
+        row({ orderType: 'MARKET', price: ZERO }),
+        { orderType: 'MARKET', price: null },
+      ],
+      [
+        'a LIMIT made MARKET, shown as a limit',
+        limit,
+        row({ price: decimal('2474.5') }),
+        { price: '2474.5' },
+      ],
+      [
+        'a MARKET made a stop',
+        order({ status: 'OPEN', orderType: 'MARKET', price: null }),
+        STOP_ROW,
+        { orderType: 'SL-M', triggerPrice: '2430' },
+      ],
+      ['an SL-M as it was sent', slm, STOP_ROW, {}],
+      // Not known to be a change: Kite may turn a stop into a limit at its trigger.
+      ['an SL-M that became a limit', slm, row({ orderType: 'LIMIT', price: decimal(2410) }), {}],
+      ['an SL-M that became an SL once triggered', slm, slRow({ status: 'OPEN' }), {}],
+      ['an SL that became a limit', sl, row({ price: decimal(2425) }), {}],
+      [
+        'a row without the prices of its type',
+        slm,
+        row({ orderType: 'SL', price: ZERO, triggerPrice: ZERO }),
+        {},
+      ],
+    ] as const)('%s in the book is told from what was sent', (_, of, read, differing) => {
+      expect(differingTerms(of, read)).toEqual(differing);
+    });
+  });
+
   it('of a market order is not judged by the price the broker made of it', () => {
     const market = order({ status: 'OPEN', orderType: 'MARKET', price: null });
     const converted = row({ orderType: 'LIMIT', price: decimal('2474.5'), quantity: 20 });
