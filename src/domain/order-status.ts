@@ -213,3 +213,9 @@ const BROKER_STATUS: Readonly<Record<string, BrokerStatusMeaning>> = {
 export function meaningOfBrokerStatus(word: string): BrokerStatusMeaning {
   return Object.hasOwn(BROKER_STATUS, word) ? (BROKER_STATUS[word] ?? 'UNHEARD_OF') : 'UNHEARD_OF';
 }
+
+/** True while the broker is at work on an order: it takes no command, and shows neither old terms nor new. */
+export function isInTransit(word: string): boolean {
+  if (word === 'PUT ORDER REQ RECEIVED') return true;
+  return word.includes('PENDING') && word !== 'TRIGGER PENDING';
+}

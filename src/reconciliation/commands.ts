@@ -2,7 +2,7 @@ import type { BrokerOrder } from '../broker/port.ts';
 import type { BookBefore, Command, CommandOutcome } from '../domain/command.ts';
 import { type Decimal, decimal } from '../domain/money.ts';
 import { type Order, type PlainTerms, isLocal, leavesQuantity } from '../domain/order.ts';
-import { type OrderStatus, meaningOfBrokerStatus } from '../domain/order-status.ts';
+import { type OrderStatus, isInTransit, meaningOfBrokerStatus } from '../domain/order-status.ts';
 
 /**
  * What a read of the broker's book means for a command in flight. Pure. An answer of the broker says only that the
@@ -18,6 +18,8 @@ export type CommandVerdict =
   | { readonly kind: 'END'; readonly outcome: CommandOutcome; readonly reason: string | null };
 
 const NOTHING: CommandVerdict = { kind: 'NOTHING' };
+/** How long the broker may be at work on an order, milliseconds; a first status was seen for 83 s (kite.md section 3.3). */
+export const TRANSIT_MS = 30_000;
 /** Whole reads without the change before a command counts as lost (protocol.md). */
 const READS_BEFORE_LOST = 2;
 /** Calls of one cancel at most; each follows a read that showed the order live. */
@@ -52,7 +54,8 @@ export function commandVerdict(
   if (ENDED.has(meaningOfBrokerStatus(row.status))) return NOTHING; // only its trades are awaited
   const sight = command.kind === 'MODIFY' ? sightOf(command, order, row) : 'NOT_SHOWN';
   if (sight === 'SHOWN') return end('ACCEPTED', null);
-  if (isInTransit(row.status)) return NOTHING;
+  const isStuck = isStuckInTransit(command, row, facts.readAt);
+  if (isInTransit(row.status) && !isStuck) return NOTHING;
   if (command.answer === 'REFUSED') return end('REFUSED', command.reason);
   const refusal = newRefusal(row, command.bookBefore);
   if (refusal !== null) return end('REFUSED', refusal);
@@ -63,6 +66,9 @@ export function commandVerdict(
   const lost =
     command.cleanReads + 1 >= READS_BEFORE_LOST &&
     facts.readAt.getTime() - (command.answeredAt?.getTime() ?? 0) >= facts.confirmMs;
+  if (isStuck && command.kind === 'MODIFY') {
+    return end('UNKNOWN', `the broker has shown ${row.status} for ${TRANSIT_MS / 1000} s and longer`);
+  }
   if (command.kind === 'CANCEL') return cancelVerdict(command, lost);
   return lost
     ? end('UNKNOWN', "the broker's book never showed the new terms; the old ones stand until it does")
@@ -80,9 +86,13 @@ function cancelVerdict(command: Command, lost: boolean): CommandVerdict {
 
 const ENDED: ReadonlySet<string> = new Set(['COMPLETE', 'CANCELLED', 'REJECTED']);
 
-/** True while the broker is at work on the order: it takes no command, and shows neither old terms nor new. */
-export function isInTransit(status: string): boolean {
-  return status.includes('PENDING') && status !== 'TRIGGER PENDING';
+/** True when a command was answered long ago and its order is in transit all the same: nothing may wait for it more. */
+export function isStuckInTransit(
+  { answeredAt }: Pick<Command, 'answeredAt'>,
+  { status }: Pick<BrokerOrder, 'status'>,
+  readAt: Date,
+): boolean {
+  return isInTransit(status) && answeredAt !== null && readAt.getTime() - answeredAt.getTime() >= TRANSIT_MS;
 }
 
 /** What a command comes to when its order has ended. A modify whose terms the order has was done before. */

@@ -1,14 +1,14 @@
 import type { OrderCommandRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import type { Order, OrderEvent, PlainTerms, Reserve } from '../domain/order.ts';
-import { isFinal, meaningOfBrokerStatus, targetOf } from '../domain/order-status.ts';
+import { isFinal, isInTransit, meaningOfBrokerStatus, targetOf } from '../domain/order-status.ts';
 import {
   commandVerdict,
   cutsToFilled,
   differingTerms,
-  isInTransit,
   isOut,
   isSpent,
+  isStuckInTransit,
   outcomeAtEnd,
   showsNewTerms,
 } from '../reconciliation/commands.ts';
@@ -16,12 +16,14 @@ import type { ReadRow } from './adopt-order.ts';
 import { checkModify } from './check-modify.ts';
 import type { Context } from './context.ts';
 import { endCommand } from './end-command.ts';
-import { tellLateModify, tellOutsideModify } from './poll-alerts.ts';
+import { inTransitCondition, tellInTransit, tellLateModify, tellOutsideModify } from './poll-alerts.ts';
 import { releaseModify, tellCommand } from './record-command.ts';
 import { lookAt, settleUnsent, wakeCommand } from './stage-command.ts';
 
 /** A step further away than this was put off for what a read of the book may have brought, milliseconds. */
 const PUT_OFF_MS = 5000;
+/** An order that is known to be stuck in transit takes a command again after this, milliseconds. */
+const TRY_STUCK_AGAIN_MS = 5000;
 
 function inFlight(view: AccountView, order: Order): OrderCommandRow | null {
   const [first] = view.openCommands(order.id);
@@ -137,6 +139,9 @@ export function settleCommands(
 ): OrderCommandRow | null {
   const [first] = view.openCommands(order.id);
   if (first === undefined) return null;
+  if (isStuckInTransit(first, read.row, read.readAt) && !isFinal(order.status)) {
+    tellInTransit(context, view, order, { row: read.row, command: first });
+  }
   if (first.state === 'WAITING') return settleWaiting(view, order, first, read);
   if (isOut(first, read.readAt)) return null;
   if (isFinal(order.status)) {
@@ -163,10 +168,21 @@ function settleWaiting(
   // It waited for the broker's id, or behind another command.
   if (command.sends === 0) return isPutOff(view, command) ? wakeCommand(view, order.id) : null;
   if (answeredAt === null || cleanReads > 0) return null;
-  const meaning = meaningOfBrokerStatus(row.status);
-  if (readAt <= answeredAt || meaning !== 'RESTING' || isInTransit(row.status)) return null;
+  if (readAt <= answeredAt || mustWait(view, order, command, { row, readAt })) return null;
   view.putCommand({ ...command, cleanReads: 1 }, null);
   return wakeCommand(view, order.id);
+}
+
+/** What is being processed is let be, but not for ever: some words of the broker's may never change. */
+function mustWait(
+  view: AccountView,
+  order: Order,
+  { answeredAt }: OrderCommandRow,
+  { row, readAt }: ReadRow,
+): boolean {
+  if (!isInTransit(row.status) || isStuckInTransit({ answeredAt }, row, readAt)) return false;
+  const isKnown = view.standingAlert(inTransitCondition(order.id)) !== null;
+  return !isKnown || readAt.getTime() - (answeredAt?.getTime() ?? 0) < TRY_STUCK_AGAIN_MS;
 }
 
 function isPutOff(view: AccountView, { nextStepAt }: OrderCommandRow): boolean {

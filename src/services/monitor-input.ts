@@ -39,6 +39,10 @@ export function monitorInput(rows: MonitorRows, settings: ServiceSettings): Moni
       ...order,
       idleMs: now.getTime() - order.updatedAt.getTime(),
     })),
+    commands: rows.openCommands.map(({ requestedAt, ...command }) => ({
+      ...command,
+      ageMs: now.getTime() - requestedAt.getTime(),
+    })),
     recentOrders: rows.recentOrders,
     ordersToday: day?.ordersCount ?? 0,
     tradesToday: day?.tradesCount ?? 0,

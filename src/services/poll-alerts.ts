@@ -1,5 +1,6 @@
 import type { BrokerOrder } from '../broker/port.ts';
 import type { AccountView } from '../db/account-view.ts';
+import type { Command } from '../domain/command.ts';
 import type { Order } from '../domain/order.ts';
 import type { PlacedBy, RowFacts } from '../reconciliation/outside.ts';
 import type { Context } from './context.ts';
@@ -103,6 +104,26 @@ export function tellUnheardOf(context: Context, view: AccountView, order: Order,
     details: { brokerStatus: row.status },
     orderId: order.id,
     condition: `order:${order.id}:status:${row.status}`,
+  });
+}
+
+export const inTransitCondition = (orderId: string): string => `order:${orderId}:in-transit`;
+
+/** The broker is at work on an order for so long that what was asked of it may never be done. */
+export function tellInTransit(
+  context: Context,
+  view: AccountView,
+  order: Order,
+  { row, command }: { readonly row: BrokerOrder; readonly command: Pick<Command, 'id' | 'kind'> },
+): void {
+  view.raiseAlert({
+    id: context.newId(),
+    severity: 'CRITICAL',
+    type: 'order_in_transit',
+    message: `${order.symbol} (${order.clientOrderId}): the broker has shown ${row.status} since a ${command.kind === 'CANCEL' ? 'cancel' : 'modify'} of it was answered; it goes on being tried, but a person should look at the order in the broker's app`,
+    details: { brokerStatus: row.status, commandId: command.id, command: command.kind },
+    orderId: order.id,
+    condition: inTransitCondition(order.id),
   });
 }
 

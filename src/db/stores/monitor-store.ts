@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import type { CommandKind } from '../../domain/command.ts';
 import type { InstrumentType } from '../../domain/instrument.ts';
 import { type Decimal, decimal } from '../../domain/money.ts';
 import type { OrderStatus } from '../../domain/order-status.ts';
@@ -27,6 +28,19 @@ export interface RecentOrderCounts {
   readonly executedEntries: number;
 }
 
+/** A command that is not done, with its order. */
+export interface OpenCommandRow {
+  readonly id: string;
+  readonly orderId: string;
+  readonly kind: CommandKind;
+  readonly requestedAt: Date;
+  readonly clientOrderId: string;
+  readonly symbol: string;
+  readonly side: Side;
+  readonly quantity: number;
+  readonly status: OrderStatus;
+}
+
 export interface StandingAlertRow {
   readonly condition: string;
   readonly severity: AlertSeverity;
@@ -48,6 +62,7 @@ export interface StandingAlertRow {
 export interface MonitorRows extends RiskRows {
   readonly prices: ReadonlyMap<number, PriceBackground>;
   readonly recentOrders: readonly RecentOrderCounts[];
+  readonly openCommands: readonly OpenCommandRow[];
   readonly alerts: readonly StandingAlertRow[];
 }
 
@@ -68,6 +83,8 @@ interface Document {
       ][]
     | null;
   readonly recent: readonly [string | null, string, Side, number, number, number][] | null;
+  readonly commands:
+    readonly [string, string, CommandKind, string, string, string, Side, number, OrderStatus][] | null;
   readonly alerts:
     | readonly [
         ...[string, AlertSeverity, string, string, string | null, OrderStatus | null, string | null],
@@ -104,6 +121,10 @@ function documentOf(accountId: string, now: Date, { rejectWindowMs, repeatWindow
           and created_at >= ${since(repeatWindowMs)}) as executed
       from orders where account_id = ${accountId} and created_at >= ${since(rejectWindowMs)}
       group by strategy_id, symbol, side) counted),
+    'commands', (select json_agg(json_build_array(c.id, c.order_id, c.kind, c.requested_at, o.client_order_id,
+        o.symbol, o.side, o.quantity, o.status))
+      from order_commands c join orders o on o.account_id = c.account_id and o.id = c.order_id
+      where c.account_id = ${accountId} and c.state <> 'DONE'),
     'alerts', (select json_agg(json_build_array(a.condition, a.severity, a.type, a.at, a.acknowledged_at,
         o.status, o.broker_status, o.awaiting_trades_since, o.parked_at, o.updated_at, o.finished_at,
         coalesce(h.succeeded_at + (sauda.clock() - clock_timestamp()) > a.at, false),
@@ -118,7 +139,7 @@ function documentOf(accountId: string, now: Date, { rejectWindowMs, repeatWindow
 
 function decodeDocument(
   document: Document | undefined,
-): Pick<MonitorRows, 'prices' | 'recentOrders' | 'alerts'> {
+): Pick<MonitorRows, 'prices' | 'recentOrders' | 'openCommands' | 'alerts'> {
   const exact = (text: string | null) => (text === null ? null : decimal(text));
   const instant = (text: string | null) => (text === null ? null : new Date(text));
   const prices = (document?.prices ?? []).map(
@@ -136,6 +157,12 @@ function decodeDocument(
     recentOrders: (document?.recent ?? []).map(
       ([strategyId, symbol, side, orders, rejected, executedEntries]) => ({
         ...{ strategyId, symbol, side, orders, rejected, executedEntries },
+      }),
+    ),
+    openCommands: (document?.commands ?? []).map(
+      ([id, orderId, kind, requestedAt, clientOrderId, symbol, side, quantity, status]) => ({
+        ...{ id, orderId, kind, clientOrderId, symbol, side, quantity, status },
+        requestedAt: new Date(requestedAt),
       }),
     ),
     alerts: (document?.alerts ?? []).map(

@@ -1,4 +1,4 @@
-import type { OrderStatus } from '../../domain/order-status.ts';
+import { type OrderStatus, isInTransit } from '../../domain/order-status.ts';
 
 /** An alert that somebody else raised, with what has become of its condition. */
 export interface StandingAlert {
@@ -35,6 +35,8 @@ export function hasEnded(alert: StandingAlert): boolean {
       return order !== null && order.status !== 'VALIDATED';
     case 'order_parked':
       return order !== null && (order.parkedAt === null || order.finishedAt !== null);
+    case 'order_in_transit':
+      return order !== null && (order.finishedAt !== null || !isInTransit(order.brokerStatus ?? ''));
     case 'broker_status_unknown':
       return (
         order !== null &&

@@ -1,4 +1,5 @@
 import type { Account, ManagedBy } from '../../domain/account.ts';
+import type { CommandKind } from '../../domain/command.ts';
 import type { Exchange, Product } from '../../domain/instrument.ts';
 import type { Decimal } from '../../domain/money.ts';
 import type { OrderStatus } from '../../domain/order-status.ts';
@@ -39,6 +40,17 @@ export interface MonitoredOrder {
   readonly status: OrderStatus;
   readonly variety: Variety;
   readonly idleMs: number;
+}
+
+/** A cancel or a modify that is not done, and how long ago it was asked for. */
+export interface MonitoredCommand extends Pick<
+  MonitoredOrder,
+  'clientOrderId' | 'symbol' | 'side' | 'quantity' | 'status'
+> {
+  readonly id: string;
+  readonly orderId: string;
+  readonly kind: CommandKind;
+  readonly ageMs: number;
 }
 
 /** Orders of one strategy, share and side in the last REJECT_WINDOW_MS. */
@@ -83,6 +95,7 @@ export interface MonitorInput {
   readonly netExposure: Decimal;
   readonly positions: readonly MonitoredPosition[];
   readonly orders: readonly MonitoredOrder[];
+  readonly commands: readonly MonitoredCommand[];
   readonly recentOrders: readonly RecentOrders[];
   readonly ordersToday: number;
   readonly tradesToday: number;

@@ -15,6 +15,7 @@ import { positionLoss } from './position-loss.ts';
 import { prices } from './prices.ts';
 import { rejects } from './rejects.ts';
 import { repeatedExecution } from './repeated-execution.ts';
+import { stuckCommands } from './stuck-commands.ts';
 import { stuckOrders } from './stuck-orders.ts';
 import { unknownOrders } from './unknown-orders.ts';
 
@@ -30,6 +31,7 @@ export const MONITOR_RULES: readonly MonitorRule[] = [
   rejects,
   repeatedExecution,
   stuckOrders,
+  stuckCommands,
   unknownOrders,
 ];
 

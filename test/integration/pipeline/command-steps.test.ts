@@ -7,6 +7,7 @@ import { pollAccount } from '../../../src/services/poll-account.ts';
 import { callsOf } from '../../support/pipeline/book.ts';
 import { type Commands, commandsOf, fillPart } from '../../support/pipeline/commands.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
+import { outsideOf } from '../../support/pipeline/outside.ts';
 import { replayDifferences } from '../../support/pipeline/replay.ts';
 import { EXIT, type OrderFields, RESTING } from '../../support/pipeline/requests.ts';
 import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
@@ -57,6 +58,84 @@ describe('commands, step by step', () => {
       [state],
     );
   const calls = async (name: string): Promise<number> => (await callsOf(pipeline.exchange))[name] ?? 0;
+
+  describe('of an order that the broker is at work on', () => {
+    /** Ahead of the real clock, milliseconds. */
+    let shiftMs = 0;
+    const later = async (ms: number) => {
+      shiftMs += ms;
+      await pipeline.sql(
+        `insert into sauda.clock_offset (shift) values ($1 * interval '1 millisecond')
+         on conflict (id) do update set shift = excluded.shift`,
+        [shiftMs],
+      );
+    };
+    const show = async (id: string, word: string | null) =>
+      outsideOf(pipeline).show((await pipeline.order(id)).brokerOrderId ?? '', word);
+    const alerts = (id: string) =>
+      pipeline.sql<{ type: string; severity: string }>(
+        'select type, severity from alerts where order_id = $1 order by at, id',
+        [id],
+      );
+
+    it('a cancel waits behind a modify for half a minute, then it goes, and a person is told', async () => {
+      const id = await resting();
+      await commands.modify({ id }, { price: '2301.00' });
+      await pipeline.addFault({ call: 'modifyOrder', kind: 'timeout' });
+      await send(id);
+      await show(id, 'MODIFY PENDING');
+      await commands.cancel({ id });
+      await later(20_000);
+      await poll();
+      expect(await commands.of({ id })).toMatchObject([{ state: 'IN_FLIGHT' }, { state: 'WAITING' }]);
+      expect(await alerts(id)).toEqual([]);
+
+      await later(11_000);
+      await poll();
+      expect(await commands.of({ id })).toMatchObject([{ outcome: 'UNKNOWN' }, { state: 'WAITING' }]);
+      expect(await alerts(id)).toEqual([
+        { type: 'order_in_transit', severity: 'CRITICAL' },
+        { type: 'command_failed', severity: 'WARNING' },
+      ]);
+      const before = await calls('cancelOrder');
+      await send(id);
+      expect(await calls('cancelOrder')).toBe(before + 1);
+      await show(id, null);
+      await poll();
+      expect(await pipeline.order(id)).toMatchObject({ status: 'CANCELLED' });
+    });
+
+    it.each([
+      ['a first status that never changes', 'PUT ORDER REQ RECEIVED', 31_000],
+      ['a cancel that never comes to its end', 'CANCEL PENDING', 31_000],
+      ['a word that nobody has heard of', 'GONE FISHING', 0],
+      ['the release of an after-market order', 'AMO REQ RECEIVED', 0],
+    ])('a cancel refused as "being processed" does not wait for ever for %s', async (_, word, inMs) => {
+      const id = await resting();
+      await pipeline.addFault({
+        ...{ call: 'cancelOrder', kind: 'refuse', errorType: 'InputException' },
+        message: 'Order cannot be cancelled as it is being processed. Try later.',
+      });
+      await show(id, word);
+      await commands.cancel({ id });
+      await send(id);
+      const before = await calls('cancelOrder');
+      if (inMs > 0) {
+        await poll();
+        await send(id);
+        expect(await calls('cancelOrder')).toBe(before);
+        await later(inMs);
+      }
+      await poll();
+      await send(id);
+      expect(await calls('cancelOrder')).toBe(before + 1);
+      const told = (await alerts(id)).filter(({ type }) => type === 'order_in_transit');
+      expect(told).toHaveLength(inMs > 0 ? 1 : 0);
+      await show(id, null);
+      await poll();
+      expect(await pipeline.order(id)).toMatchObject({ status: 'CANCELLED' });
+    });
+  });
 
   describe('a cancel', () => {
     it.each(['PENDING', 'VALIDATED'])('of a %s order ends it at once, without a call', async (status) => {

@@ -11,6 +11,7 @@ import {
   differingTerms,
   isOut,
   isSpent,
+  isStuckInTransit,
   outcomeAtEnd,
   showsNewTerms,
 } from '../../../src/reconciliation/commands.ts';
@@ -89,11 +90,27 @@ describe('a read of the book', () => {
     expect(isOut(command({ state: 'WAITING' }), at(9))).toBe(false);
   });
 
-  it.each(['MODIFY PENDING', 'MODIFY VALIDATION PENDING', 'CANCEL PENDING', 'OPEN PENDING'])(
-    'that shows %s says nothing yet, and is not counted',
+  it.each([
+    ...['PUT ORDER REQ RECEIVED', 'OPEN PENDING', 'MODIFY PENDING', 'MODIFY VALIDATION PENDING'],
+    'CANCEL PENDING',
+  ])('that shows %s says nothing yet, and is not counted', (status) => {
+    for (const of of [command({ cleanReads: 5 }), modify({ quantity: 20 }, { cleanReads: 5 })])
+      expect(verdict(of, row({ status }), 39)).toEqual({ kind: 'NOTHING' });
+  });
+
+  it.each(['MODIFY PENDING', 'MODIFY VALIDATION PENDING', 'CANCEL PENDING', 'PUT ORDER REQ RECEIVED'])(
+    'that shows %s for half a minute keeps nothing waiting any more',
     (status) => {
-      for (const of of [command({ cleanReads: 5 }), modify({ quantity: 20 }, { cleanReads: 5 })])
-        expect(verdict(of, row({ status }), 60)).toEqual({ kind: 'NOTHING' });
+      expect(verdict(modify({ quantity: 20 }), row({ status }), 40)).toEqual({
+        ...{ kind: 'END', outcome: 'UNKNOWN' },
+        reason: `the broker has shown ${status} for 30 s and longer`,
+      });
+      expect(verdict(command({ cleanReads: 1 }), row({ status }), 40)).toMatchObject({ kind: 'AGAIN' });
+      const last = command({ cleanReads: 1, sends: MAX_CANCEL_SENDS });
+      expect(verdict(last, row({ status }), 40)).toMatchObject({ outcome: 'UNKNOWN' });
+      expect(isStuckInTransit(command(), row({ status }), at(39))).toBe(false);
+      expect(isStuckInTransit(command(), row({ status }), at(40))).toBe(true);
+      expect(isStuckInTransit(command(), row(), at(99))).toBe(false);
     },
   );
 

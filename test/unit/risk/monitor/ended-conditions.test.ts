@@ -47,6 +47,13 @@ describe('the condition of an alert', () => {
       true,
       alert('broker_status_unknown', { brokerStatus: 'ODD WORD', finishedAt: T0 }, STATUS),
     ],
+    ['an order in transit', false, alert('order_in_transit', { brokerStatus: 'MODIFY PENDING' })],
+    ['an order that rests again', true, alert('order_in_transit', { brokerStatus: 'OPEN' })],
+    [
+      'an order that ended in transit',
+      true,
+      alert('order_in_transit', { brokerStatus: 'CANCEL PENDING', finishedAt: T0 }),
+    ],
     ['a row that still fails', false, alert('broker_row_not_applied', {})],
     ['a row that was applied', true, alert('broker_row_not_applied', { updatedAt: at(1) })],
     ['a row of no order', false, alert('broker_row_not_applied', null)],

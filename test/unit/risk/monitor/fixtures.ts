@@ -114,6 +114,7 @@ export function input({ standing = {}, limits = {}, ...changes }: InputChanges =
     netExposure: ZERO,
     positions: [],
     orders: [],
+    commands: [],
     recentOrders: [],
     ordersToday: 0,
     tradesToday: 0,

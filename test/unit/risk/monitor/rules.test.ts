@@ -358,6 +358,26 @@ describe('STUCK_ORDERS', () => {
   });
 });
 
+describe('STUCK_COMMANDS', () => {
+  it('are told after a minute, a cancel as critical; of an order in doubt they wait', () => {
+    const { id: orderId, variety: _variety, idleMs: _idleMs, ...of } = idle();
+    const command = { ...of, id: 'k1', orderId, kind: 'CANCEL' as const, ageMs: 60_001 };
+    expect(findings('STUCK_COMMANDS', { commands: [command] })).toMatchObject([
+      {
+        ...{ orderId, condition: 'risk:command_stuck:k1', severity: 'CRITICAL' },
+        message: 'BUY 10 RELIANCE (c-1) is OPEN: a cancel of it has not come to an end for 60 s, over 60 s',
+      },
+    ]);
+    const modify = { ...command, kind: 'MODIFY' as const };
+    expect(findings('STUCK_COMMANDS', { commands: [modify] })).toMatchObject([{ severity: 'WARNING' }]);
+    for (const quiet of [
+      { ...command, ageMs: 60_000 },
+      { ...command, status: 'UNKNOWN' as const },
+    ])
+      expect(verdict('STUCK_COMMANDS', { commands: [quiet] })).toEqual({});
+  });
+});
+
 describe('UNKNOWN_ORDERS', () => {
   it('are told together once the oldest is five seconds old', () => {
     const unknown = (idleMs: number) => idle({ status: 'UNKNOWN', idleMs });
