@@ -100,6 +100,14 @@ export interface Reserve {
   readonly valuePerUnit: string | null;
 }
 
+/** What is reserved for an order: for the modify that was claimed last, and for those lost on their way before it. */
+export interface HeldReserve extends Reserve {
+  /** The command it is of; left out: only of lost ones. */
+  readonly commandId?: string;
+  /** The most that any of the lost ones asked for. */
+  readonly lost?: Reserve;
+}
+
 /** The terms and everything that happened to them: the projection of the order's events. */
 export interface Order extends OrderTerms {
   readonly status: OrderStatus;
@@ -134,7 +142,7 @@ export interface Order extends OrderTerms {
   /** Trades that were taken back or changed after they were recorded; only then may what is filled fall. */
   readonly corrections: number;
   /** Null while no modify is on its way, or lost on it. */
-  readonly reserve: Reserve | null;
+  readonly reserve: HeldReserve | null;
   /** Start of the newest broker read applied: older reads apply only trades (protocol.md). */
   readonly lastReadAt: Date | null;
   readonly version: number;
@@ -372,11 +380,13 @@ function changes(order: Order, event: OrderEvent, at: Date): Partial<Order> {
         awaitingTradesSince: null,
         corrections: order.corrections + 1,
       };
-    case 'ModifyClaimed': {
-      return { modifications: order.modifications + 1, reserve: reserveOf(event) };
-    }
+    case 'ModifyClaimed':
+      return { modifications: order.modifications + 1, reserve: claimed(order, event) };
     case 'ModifyReleased':
-      return { modifications: order.modifications - (event.notDone ? 1 : 0), reserve: null };
+      return {
+        modifications: order.modifications - (event.notDone ? 1 : 0),
+        reserve: released(order, event),
+      };
     case 'OrderModified':
       return {
         ...modified(order, event),
@@ -402,9 +412,39 @@ function fill(order: Order, event: Extract<OrderEvent, { kind: 'TradeRecorded' }
   };
 }
 
-function reserveOf(figures: Reserve): Reserve {
+/** The figures alone. */
+export function reserveOf(figures: Reserve): Reserve {
   const { quantity, openingQuantity, marginPerUnit, riskPerUnit, referencePrice, valuePerUnit } = figures;
   return { quantity, openingQuantity, marginPerUnit, riskPerUnit, referencePrice, valuePerUnit };
+}
+
+/** One command is out at a time: what is reserved already is of modifies that the book has not spoken about. */
+function claimed({ reserve }: Order, event: Extract<OrderEvent, { kind: 'ModifyClaimed' }>): HeldReserve {
+  const { commandId } = event;
+  return { ...reserveOf(event), commandId, ...(reserve === null ? {} : { lost: mostOf(reserve) }) };
+}
+
+function released({ reserve }: Order, { commandId }: { readonly commandId: string }): HeldReserve | null {
+  return reserve?.commandId === commandId ? (reserve.lost ?? null) : reserve;
+}
+
+/** The most that may come of a reserve: of the newest modify and of those that were lost. */
+export function mostOf(reserve: HeldReserve): Reserve {
+  const own = reserveOf(reserve);
+  const { lost } = reserve;
+  if (lost === undefined) return own;
+  return {
+    quantity: Math.max(own.quantity, lost.quantity),
+    openingQuantity: Math.max(own.openingQuantity, lost.openingQuantity),
+    marginPerUnit: larger(decimal(own.marginPerUnit), lost.marginPerUnit)?.toFixed() ?? own.marginPerUnit,
+    riskPerUnit: largerText(own.riskPerUnit, lost.riskPerUnit),
+    referencePrice: largerText(own.referencePrice, lost.referencePrice),
+    valuePerUnit: largerText(own.valuePerUnit, lost.valuePerUnit),
+  };
+}
+
+function largerText(a: string | null, b: string | null): string | null {
+  return larger(a === null ? null : decimal(a), b)?.toFixed() ?? null;
 }
 
 function corrected(order: Order, event: Extract<OrderEvent, { kind: 'TradeCorrected' }>): Partial<Order> {
@@ -550,9 +590,9 @@ export function counted<
     'role' | 'quantity' | 'openingQuantity' | 'marginPerUnit' | 'riskPerUnit' | 'valuePerUnit' | 'reserve'
   >,
 >(order: T): T {
-  const { reserve } = order;
   // A stop opens nothing, and one whose growth is in doubt must not keep another from being placed beside it.
-  if (reserve === null || order.role === 'STOP') return order;
+  if (order.reserve === null || order.role === 'STOP') return order;
+  const reserve = mostOf(order.reserve);
   return {
     ...order,
     quantity: Math.max(order.quantity, reserve.quantity),

@@ -1,7 +1,7 @@
 import type { BrokerOrder } from '../broker/port.ts';
 import type { BookBefore, Command, CommandOutcome } from '../domain/command.ts';
 import { type Decimal, decimal } from '../domain/money.ts';
-import { type Order, type PlainTerms, isLocal, leavesQuantity } from '../domain/order.ts';
+import { type Order, type PlainTerms, isLocal, leavesQuantity, mostOf } from '../domain/order.ts';
 import { type OrderStatus, isInTransit, meaningOfBrokerStatus } from '../domain/order-status.ts';
 
 /**
@@ -320,5 +320,6 @@ export function cutsToFilled(command: Pick<Command, 'terms'>, order: Pick<Order,
 export function bookableQuantity(order: Order, row: BrokerOrder): number {
   if (meaningOfBrokerStatus(row.status) === 'COMPLETE' || leavesQuantity(order) === 0) return Infinity;
   if (row.quantity > order.quantity) return order.quantity - 1;
-  return (order.reserve?.quantity ?? 0) > order.quantity ? row.filledQuantity : Infinity;
+  const reserved = order.reserve === null ? 0 : mostOf(order.reserve).quantity;
+  return reserved > order.quantity ? row.filledQuantity : Infinity;
 }

@@ -1,6 +1,13 @@
 import type { OrderCommandRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
-import type { Order, OrderEvent, PlainTerms, Reserve } from '../domain/order.ts';
+import {
+  type HeldReserve,
+  type Order,
+  type OrderEvent,
+  type PlainTerms,
+  type Reserve,
+  reserveOf,
+} from '../domain/order.ts';
 import { isFinal, isInTransit, meaningOfBrokerStatus, targetOf } from '../domain/order-status.ts';
 import {
   commandVerdict,
@@ -57,14 +64,19 @@ export function followTerms(context: Context, view: AccountView, order: Order, r
   const figures =
     order.reserve === null
       ? outsideFigures(context, view, order, terms)
-      : read.row.quantity === order.reserve.quantity
-        ? order.reserve
-        : null;
+      : figuresOf(order.reserve, read.row.quantity);
   const changed = view.apply(order, { kind: 'OrderModified', commandId: null, terms, figures });
   if (order.reserve === null) return changed;
   if (command === null) tellLateModify(context, view, changed, describe(terms));
   else tellOutsideModify(context, view, changed, { what: describe(terms), failed: null });
   return changed;
+}
+
+/** What was reckoned for a modify that had this quantity; null when none of them did. */
+function figuresOf(reserve: HeldReserve, quantity: number): Reserve | null {
+  const { lost } = reserve;
+  if (reserve.quantity === quantity) return reserveOf(reserve);
+  return lost?.quantity === quantity ? lost : null;
 }
 
 /**
@@ -100,7 +112,7 @@ function takeTerms(view: AccountView, order: Order, command: OrderCommandRow): O
     kind: 'OrderModified',
     commandId: command.id,
     terms: quantity === undefined ? terms : { ...terms, quantity },
-    figures: order.reserve,
+    figures: order.reserve === null ? null : reserveOf(order.reserve),
   });
 }
 

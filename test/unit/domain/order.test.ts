@@ -384,6 +384,37 @@ describe('a modify', () => {
     expect(follow(...toBroker(), ModifyClaimed(), ModifyReleased({ notDone: true })).modifications).toBe(0);
   });
 
+  it('that was lost stays counted beside those after it, whatever becomes of them, until the book speaks', () => {
+    const lost = [...toBroker(), ModifyClaimed({ commandId: 'lost' })];
+    const second = ModifyClaimed({
+      commandId: 'k2',
+      quantity: 12,
+      openingQuantity: 12,
+      marginPerUnit: '900',
+    });
+    const both = follow(...lost, second);
+    expect(counted(both)).toMatchObject({ quantity: 15, openingQuantity: 15 });
+    expect(both.reserve).toMatchObject({ quantity: 12 });
+    expect(reservedMargin(counted(both)).toFixed()).toBe('13500');
+
+    for (const after of [
+      [ModifyReleased({ commandId: 'k2' })],
+      // It was never claimed, or is not the one that is reserved.
+      [ModifyReleased({ commandId: 'k2' }), ModifyReleased({ commandId: 'k3' })],
+    ]) {
+      const left = follow(...lost, second, ...after);
+      expect(counted(left)).toMatchObject({ quantity: 15 });
+      expect(reservedMargin(counted(left)).toFixed()).toBe('7500');
+    }
+    const third = follow(
+      ...lost,
+      second,
+      ModifyClaimed({ commandId: 'k4', quantity: 5, openingQuantity: 5 }),
+    );
+    expect(counted(third)).toMatchObject({ quantity: 15, marginPerUnit: decimal(900) });
+    expect(follow(...lost, second, OrderModified({ commandId: null })).reserve).toBeNull();
+  });
+
   it('down to what is filled fills the order, and its opening part never passes its quantity', () => {
     const cut = follow(...toBroker(), TradeRecorded(), OrderModified({ terms: { quantity: 4 } }));
     expect(cut).toMatchObject({ status: 'FILLED', quantity: 4, filledQuantity: 4, openingQuantity: 4 });

@@ -10,7 +10,7 @@ import { sum } from '../../../src/domain/money.ts';
 import { isFinal, isLive } from '../../../src/domain/order-status.ts';
 import { armFailpoints } from '../../../src/lib/failpoint.ts';
 import { codecs } from '../../../src/db/account-rows.ts';
-import type { Order } from '../../../src/domain/order.ts';
+import { type Order, counted } from '../../../src/domain/order.ts';
 import { foldOrders } from '../../support/pipeline/replay.ts';
 import { type Step, Story } from '../../support/memory/story.ts';
 
@@ -69,6 +69,11 @@ const FILLED_IN_PART: readonly Step[] = [
   { do: 'read' },
   { do: 'apply', nth: 0, turn: 0 },
 ];
+const LOOKED_AT_TWICE: readonly Step[] = [1, 2].flatMap((): Step[] => [
+  { do: 'wait', seconds: 5 },
+  { do: 'read' },
+  { do: 'apply', nth: 0, turn: 0 },
+]);
 const opening = fc.constantFrom(BEGUN, FILLED_IN_PART);
 const story = fc.array(step, { minLength: 3, maxLength: 30 });
 const RUNS = 2000;
@@ -111,6 +116,18 @@ const EXAMPLES: readonly (readonly Step[])[] = [
     { do: 'fill', of: 0, quantity: 6 },
     { do: 'read' },
     { do: 'send', of: 0, answer: 'taken' },
+    { do: 'apply', nth: 0, turn: 0 },
+  ], // A modify that was lost, and a smaller one after it that is refused: the first may be taken yet.
+  [
+    { do: 'submit', of: 0, answer: 'taken' },
+    { do: 'read' },
+    { do: 'apply', nth: 0, turn: 0 },
+    { do: 'modify', of: 0, quantity: 20, price: '2440.00' },
+    { do: 'send', of: 0, answer: 'lost' },
+    ...LOOKED_AT_TWICE,
+    { do: 'modify', of: 0, quantity: 12, price: '2440.00' },
+    { do: 'send', of: 0, answer: 'refused' },
+    { do: 'read' },
     { do: 'apply', nth: 0, turn: 0 },
   ],
 ];
@@ -166,6 +183,9 @@ function expectSound(of: Story, before: ReadonlyMap<string, Order>): Map<string,
       const counts = modifies.some(({ state, outcome }) => state === 'IN_FLIGHT' || outcome === 'UNKNOWN');
       expect(counts && !isFinal(order.status), 'a modify that is counted').toBe(true);
     }
+    expect(counted(order).quantity, 'the most that may come of it').toBeGreaterThanOrEqual(
+      mostAsked(of, order),
+    );
     const was = before.get(order.id);
     if (was !== undefined && isFinal(was.status) && !isFinal(order.status)) {
       const isBack = was.brokerOrderId === null || order.corrections > was.corrections;
@@ -176,6 +196,22 @@ function expectSound(of: Story, before: ReadonlyMap<string, Order>): Map<string,
   expect(new Set(tags).size, 'tags').toBe(tags.length);
   expectPosition(of);
   return new Map(orders.map((order) => [order.id, order]));
+}
+
+/** The largest quantity of a modify on its way, or lost on it, since the book last spoke of the order's terms. */
+function mostAsked({ account }: Story, order: Order): number {
+  const asked = new Map<string, number>();
+  for (const { kind, entity, data } of account.journal) {
+    if (entity !== order.id) continue;
+    const { commandId, quantity } = JSON.parse(data) as {
+      readonly commandId?: string;
+      readonly quantity?: number;
+    };
+    if (kind === 'OrderModified') asked.clear();
+    if (kind === 'ModifyClaimed') asked.set(commandId ?? '', quantity ?? 0);
+    if (kind === 'ModifyReleased') asked.delete(commandId ?? '');
+  }
+  return isFinal(order.status) ? 0 : Math.max(0, ...asked.values());
 }
 
 /** Quantity and money of the position are those of the trades: what was paid is realized or still held. */
