@@ -30,7 +30,7 @@ export interface Needs {
   readonly brokerOrderIds?: readonly string[];
   /** Attempts by tag, with their orders. */
   readonly tags?: readonly string[];
-  /** Commands of these orders that are not done. */
+  /** Commands of these orders that are not done, and their cancels that were lost. */
   readonly commandsOf?: readonly string[];
   /** Commands by idempotency key, done ones too. */
   readonly commandKeys?: readonly string[];
@@ -168,7 +168,10 @@ const MEMBERS: Record<NeedKey, (p: string) => Record<string, string>> = {
     ),
   }),
   commandsOf: (p) => ({
-    commands1: rowsOf(codecs.orderCommands, `t.order_id = any(${p}::uuid[]) and t.state <> 'DONE'`),
+    commands1: rowsOf(
+      codecs.orderCommands,
+      `t.order_id = any(${p}::uuid[]) and (t.state <> 'DONE' or (t.kind = 'CANCEL' and t.outcome = 'UNKNOWN'))`,
+    ),
   }),
   commandKeys: (p) => ({
     commands2: rowsOf(codecs.orderCommands, `t.idempotency_key = any(${p}::text[])`),

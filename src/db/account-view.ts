@@ -373,6 +373,15 @@ export class AccountView {
       .sort((a, b) => COMMAND_RANK[a.state] - COMMAND_RANK[b.state]);
   }
 
+  /** Cancels of an order that were sent, and of which no answer and no book has said what became. Newest first. */
+  sentCancels(orderId: string): OrderCommandRow[] {
+    if (!this.isNew(orderId)) this.require('commandsOf', orderId);
+    return this.all<OrderCommandRow>('orderCommands')
+      .filter(({ kind, sends, outcome }) => kind === 'CANCEL' && sends > 0 && outcome !== 'REFUSED')
+      .filter((row) => row.orderId === orderId && (row.state !== 'DONE' || row.outcome === 'UNKNOWN'))
+      .sort((a, b) => b.requestedAt.getTime() - a.requestedAt.getTime());
+  }
+
   /** Commands of these orders are read with the protection groups. */
   private isGuarded(orderId: string): boolean {
     return (this.loaded.protections ?? []).some(

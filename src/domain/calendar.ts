@@ -74,6 +74,11 @@ export function isDay(text: string): boolean {
   return Number.isFinite(ms) && new Date(ms).toISOString().startsWith(text);
 }
 
+/** True for "HH:MM", "HH:MM:SS", or with up to three decimals. */
+export function isTimeOfDay(text: string): boolean {
+  return TIME.test(text);
+}
+
 function checkedDay(day: string): string {
   assert(isDay(day), `"${day.slice(0, 20)}" is not a day`);
   return day;

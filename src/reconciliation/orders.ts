@@ -1,5 +1,5 @@
 import type { BrokerOrder } from '../broker/port.ts';
-import { tradingDayOf } from '../domain/calendar.ts';
+import { instantOfIst, isDay, isTimeOfDay, tradingDayOf } from '../domain/calendar.ts';
 import type { Order, OrderEvent } from '../domain/order.ts';
 import { isFinal, meaningOfBrokerStatus, targetOf } from '../domain/order-status.ts';
 import { type EndedBy, endedBy } from './outside.ts';
@@ -69,7 +69,7 @@ export function bookVerdict(order: Order, row: BrokerOrder, readAt: Date): BookV
         after: (now) => {
           if (isFinal(now.status)) return [];
           if (now.filledQuantity < row.filledQuantity) return waits(now);
-          if (isTimeOver(now, readAt)) {
+          if (isTimeOver(now, row, readAt)) {
             const reason = `its ${now.validityMinutes ?? 0} minutes were over`;
             return [{ kind: 'OrderExpired', reason, readAt: at }];
           }
@@ -98,12 +98,39 @@ const END_WORDS: Record<EndedBy, string> = {
   HALT: 'cancelled by the exchange: trading in it was halted',
   EXCHANGE: 'cancelled by the exchange',
   VALIDITY: 'the rest did not fill at once and was cancelled',
+  UNKNOWN: 'cancelled at the broker; by whom its row does not say',
 };
 
-/** An order of limited life that ended once its time was over; the broker says CANCELLED of it. */
-function isTimeOver({ validity, validityMinutes, submittedAt }: Order, readAt: Date): boolean {
-  if (validity !== 'TTL' || validityMinutes === null || submittedAt === null) return false;
-  return readAt.getTime() >= submittedAt.getTime() + validityMinutes * 60_000;
+/** By how much the clocks of the exchange and of the database may differ, milliseconds. */
+const CLOCKS_APART_MS = 5000;
+
+/**
+ * True of an order of limited life that ended once its time was over; the broker says CANCELLED of it. The time runs
+ * from the broker's own stamps (ours come later), and a read may be much later than the end: the row says when it was.
+ */
+export function isTimeOver(
+  { validity, validityMinutes, claimedAt, modifications }: TimedOrder,
+  row: Pick<BrokerOrder, 'orderTimestamp' | 'exchangeTimestamp' | 'raw'>,
+  readAt: Date,
+): boolean {
+  if (validity !== 'TTL' || validityMinutes === null) return false;
+  // The stamps of an order that was never modified may be those of its end; its claim is certainly before its time.
+  const began = modifications === 0 ? claimedAt : null;
+  const stamps = [began, row.exchangeTimestamp, row.orderTimestamp].flatMap((at) => at?.getTime() ?? []);
+  if (stamps.length === 0) return false;
+  const endedAt = instantOfRow(row.raw['exchange_update_timestamp']) ?? readAt;
+  return endedAt.getTime() >= Math.min(...stamps) + validityMinutes * 60_000 - CLOCKS_APART_MS;
+}
+
+type TimedOrder = Pick<Order, 'validity' | 'validityMinutes' | 'claimedAt' | 'modifications'>;
+
+const ROW_TIME = /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2})$/;
+
+/** A time of a raw row, which is India's without saying so; null for anything else. */
+function instantOfRow(value: unknown): Date | null {
+  const [, day, time] = (typeof value === 'string' ? ROW_TIME.exec(value) : null) ?? [];
+  if (day === undefined || time === undefined || !isDay(day)) return null;
+  return isTimeOfDay(time) ? instantOfIst(day, time) : null;
 }
 
 /** True when a row can change what we hold of the order: enters the account transaction only for these. */

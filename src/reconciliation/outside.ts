@@ -30,11 +30,12 @@ const OF_SELF_TRADE = /self.?trade|\bSTP/i;
 const OF_HALT = /\bhalt|\bsuspen/i;
 
 /** Who ended an order of ours without being asked by us (controls.md E.1.b). */
-export type EndedBy = 'USER' | 'RMS' | 'SELF_TRADE' | 'HALT' | 'EXCHANGE' | 'VALIDITY';
+export type EndedBy = 'USER' | 'RMS' | 'SELF_TRADE' | 'HALT' | 'EXCHANGE' | 'VALIDITY' | 'UNKNOWN';
 
 /**
  * The cause of an end that nobody here asked for. The message says most; without one, a cancel by the account's user
- * shows the rest as cancelled and one by the exchange leaves it pending (kite.md section 1, orders.json).
+ * shows the rest as cancelled and one by the exchange leaves it pending (kite.md section 1, orders.json). With fills both
+ * look the same.
  */
 export function endedBy(order: Pick<Order, 'validity'>, row: BrokerOrder): EndedBy {
   const { statusMessage: message, raw } = row;
@@ -44,8 +45,9 @@ export function endedBy(order: Pick<Order, 'validity'>, row: BrokerOrder): Ended
   if (order.validity === 'IOC') return 'VALIDITY';
   if (message !== null) return 'EXCHANGE';
   const rest = row.quantity - row.filledQuantity;
-  if (row.filledQuantity > 0) return 'USER';
-  return raw['cancelled_quantity'] === rest ? 'USER' : 'EXCHANGE';
+  const cancelled = raw['cancelled_quantity'];
+  if (row.filledQuantity > 0 || typeof cancelled !== 'number') return 'UNKNOWN';
+  return cancelled === rest ? 'USER' : 'EXCHANGE';
 }
 
 /** The terms of an order row for a broker order; null when the OMS has no word for its exchange or product. */

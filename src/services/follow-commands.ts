@@ -19,6 +19,7 @@ import {
   outcomeAtEnd,
   showsNewTerms,
 } from '../reconciliation/commands.ts';
+import type { EndedBy } from '../reconciliation/outside.ts';
 import type { ReadRow } from './adopt-order.ts';
 import { checkModify } from './check-modify.ts';
 import type { Context } from './context.ts';
@@ -132,10 +133,17 @@ export function endCutToFilled(view: AccountView, order: Order, read: ReadRow): 
   return ended;
 }
 
-/** The end that the book shows, said to be by whoever asked for it. */
+/** Ends that a message of the row explains, whatever we asked for. */
+const EXPLAINED: ReadonlySet<string> = new Set<EndedBy>(['RMS', 'SELF_TRADE', 'HALT']);
+
+/**
+ * The end that the book shows, said to be by whoever asked for it here: in a call that is out, or in one that was made
+ * without an answer and may have been done late.
+ */
 export function askedFor(view: AccountView, order: Order, event: OrderEvent): OrderEvent {
-  const command = inFlight(view, order);
-  if (event.kind !== 'OrderCancelled' || command?.kind !== 'CANCEL') return event;
+  if (event.kind !== 'OrderCancelled') return event;
+  const [command] = view.sentCancels(order.id);
+  if (command === undefined || (command.state !== 'IN_FLIGHT' && EXPLAINED.has(event.by))) return event;
   return { ...event, by: command.requestedBy, reason: `cancelled by ${command.requestedBy}` };
 }
 

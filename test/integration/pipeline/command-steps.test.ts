@@ -161,6 +161,35 @@ describe('commands, step by step', () => {
       );
     });
 
+    it.each(['put back to wait', 'given up as lost'])(
+      'without an answer, %s, that takes effect late is still ours',
+      async (what) => {
+        const id = await resting();
+        await pipeline.addFault({ call: 'cancelOrder', kind: 'timeout' });
+        await commands.cancel({ id });
+        await send(id);
+        if (what === 'given up as lost') {
+          await pipeline.sql('update order_commands set sends = 8 where order_id = $1', [id]);
+        }
+        await poll();
+        const [command] = await commands.of({ id });
+        expect([command?.state, command?.outcome]).toEqual(
+          what === 'given up as lost' ? ['DONE', 'UNKNOWN'] : ['WAITING', null],
+        );
+        await outsideOf(pipeline).cancel((await pipeline.order(id)).brokerOrderId ?? '');
+        await poll();
+        expect(await pipeline.order(id)).toMatchObject({
+          status: 'CANCELLED',
+          statusReason: 'cancelled by test',
+        });
+        const told = await pipeline.sql(
+          `select type from alerts where order_id = $1 and type = 'outside_cancel'`,
+          [id],
+        );
+        expect(told).toEqual([]);
+      },
+    );
+
     it('asked for a hundred times at once is one command and one call', async () => {
       const id = await resting();
       const before = await calls('cancelOrder');

@@ -4,7 +4,7 @@ import type { BrokerOrder } from '../../../src/broker/port.ts';
 import { ZERO, decimal } from '../../../src/domain/money.ts';
 import { type Order, evolve } from '../../../src/domain/order.ts';
 import { isFinal } from '../../../src/domain/order-status.ts';
-import { bookVerdict, rowDiffers } from '../../../src/reconciliation/orders.ts';
+import { bookVerdict, isTimeOver, rowDiffers } from '../../../src/reconciliation/orders.ts';
 import { type OrderChanges, at, order } from '../risk/fixtures.ts';
 
 function row(status: string, changes: Partial<BrokerOrder> = {}): BrokerOrder {
@@ -169,7 +169,9 @@ describe('a row of the book', () => {
   it('CANCELLED without fills ends the order with the reason given', () => {
     const ended = read(submitted(), [row('CANCELLED', { statusMessage: 'by the exchange' })]);
     expect(ended).toMatchObject({ status: 'CANCELLED', statusReason: 'by the exchange' });
-    expect(read(submitted(), [row('CANCELLED')]).statusReason).toBe('cancelled by the exchange');
+    expect(read(submitted(), [row('CANCELLED')]).statusReason).toBe(
+      'cancelled at the broker; by whom its row does not say',
+    );
   });
 
   it('CANCELLED with fills waits for its trades, and then ends with them', () => {
@@ -431,5 +433,58 @@ describe('reads of the book in any order, any number of times', () => {
       }),
       { numRuns: 400 },
     );
+  });
+});
+
+describe('an order of limited life', () => {
+  /** T0 is 09:30:00 in India, the claim; the answer, and with it submittedAt, came six seconds later. */
+  const ttl = (changes: OrderChanges = {}): Order =>
+    submitted({ validity: 'TTL', validityMinutes: 1, claimedAt: at(0), submittedAt: at(6), ...changes });
+  const ended = (endedAt: string | null, changes: Partial<BrokerOrder> = {}): BrokerOrder =>
+    row('CANCELLED', {
+      orderTimestamp: at(2),
+      exchangeTimestamp: at(2),
+      raw: { cancelled_quantity: 10, exchange_update_timestamp: endedAt },
+      ...changes,
+    });
+
+  it.each([
+    [
+      'when its minutes are over by the exchange, before they are by our record',
+      ttl(),
+      ended(null),
+      62,
+      true,
+    ],
+    ['a few seconds early, by clocks that differ', ttl(), ended(null), 56, true],
+    ['well before', ttl(), ended(null), 50, false],
+    ['in time, however late it is read', ttl(), ended('2026-07-15 09:30:40'), 500, false],
+    ['by its time, however late it is read', ttl(), ended('2026-07-15 09:31:02'), 500, true],
+    [
+      'by its time, with stamps of its end',
+      ttl(),
+      ended(null, { orderTimestamp: at(62), exchangeTimestamp: at(62) }),
+      63,
+      true,
+    ],
+    [
+      'by the time it began when it was modified',
+      ttl({ modifications: 1 }),
+      ended(null, { orderTimestamp: at(30), exchangeTimestamp: at(30) }),
+      63,
+      false,
+    ],
+    ['by no time: it has none', ttl({ validity: 'DAY', validityMinutes: null }), ended(null), 500, false],
+    [
+      'by nobody knows what',
+      ttl({ claimedAt: null }),
+      ended(null, { orderTimestamp: null, exchangeTimestamp: null }),
+      500,
+      false,
+    ],
+  ] as const)('ends %s', (_, of, read, second, isOver) => {
+    expect(isTimeOver(of, read, at(second))).toBe(isOver);
+    const [event] = bookVerdict(of, read, at(second)).after(of);
+    expect(event?.kind).toBe(isOver ? 'OrderExpired' : 'OrderCancelled');
   });
 });

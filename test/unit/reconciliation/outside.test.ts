@@ -91,7 +91,8 @@ describe('an end that nobody here asked for', () => {
     ['validity IOC', { validity: 'IOC' } as const, {}, 'VALIDITY'],
     ['the rest shown as cancelled', DAY, { raw: { cancelled_quantity: 10 } }, 'USER'],
     ['the rest shown as pending', DAY, { raw: { pending_quantity: 10, cancelled_quantity: 0 } }, 'EXCHANGE'],
-    ['a part filled', DAY, { filledQuantity: 4, raw: {} }, 'USER'],
+    ['a part filled', DAY, { filledQuantity: 4, raw: { cancelled_quantity: 6 } }, 'UNKNOWN'],
+    ['a row that says nothing', DAY, { raw: {} }, 'UNKNOWN'],
   ] as const)('with %s', (_, of, changes, by) => {
     expect(endedBy(of, row({ status: 'CANCELLED', ...changes }))).toBe(by);
   });
