@@ -92,7 +92,7 @@ export type PlacementOutcome =
 
 export interface BrokerOrderRef {
   /** As the broker's address wants it: an after-market order that was released is regular (kite.md section 3.3). */
-  readonly variety: 'regular' | 'amo';
+  readonly variety: 'regular' | 'amo' | 'co' | 'iceberg' | 'auction';
   readonly orderId: string;
 }
 

@@ -137,7 +137,7 @@ export interface Order extends OrderTerms {
   readonly filledValue: Decimal;
   /** The broker said COMPLETE but its trades do not add up yet, since this instant. */
   readonly awaitingTradesSince: Date | null;
-  /** Modifies that the broker counts, or may have counted. */
+  /** Modifies that the broker counts, or may have counted; those made in its app as far as a read showed them. */
   readonly modifications: number;
   /** Trades that were taken back or changed after they were recorded; only then may what is filled fall. */
   readonly corrections: number;
@@ -465,6 +465,8 @@ function modified(order: Order, event: Extract<OrderEvent, { kind: 'OrderModifie
   return {
     ...terms,
     reserve: isLocal(event.terms) ? order.reserve : null,
+    // One that nobody here asked for counts at the broker as well; one that was lost was counted when it was claimed.
+    modifications: order.modifications + (event.commandId === null && order.reserve === null ? 1 : 0),
     openingQuantity: Math.min(figures?.openingQuantity ?? order.openingQuantity, quantity),
     ...(figures === null
       ? {}
@@ -481,9 +483,14 @@ function modified(order: Order, event: Extract<OrderEvent, { kind: 'OrderModifie
 /** Terms that are ours alone: a change of these needs no call of the broker. */
 const LOCAL_TERMS: ReadonlySet<string> = new Set<keyof ModifiableTerms>(['stopLoss', 'takeProfit']);
 
+/** True of a term that is ours alone. */
+export function isLocalTerm(name: string): boolean {
+  return LOCAL_TERMS.has(name);
+}
+
 /** True when the terms name none that the broker holds. */
 export function isLocal(terms: PlainTerms): boolean {
-  return Object.keys(terms).every((name) => LOCAL_TERMS.has(name));
+  return Object.keys(terms).every(isLocalTerm);
 }
 
 const AMOUNTS: ReadonlySet<string> = new Set<keyof ModifiableTerms>([

@@ -1,4 +1,4 @@
-import type { BrokerOrder } from '../broker/port.ts';
+import type { BrokerOrder, BrokerOrderRef } from '../broker/port.ts';
 import { EXCHANGES, type Exchange, PRODUCTS, type Product } from '../domain/instrument.ts';
 import type { ModifiableTerms, Order, OrderTerms, Variety } from '../domain/order.ts';
 
@@ -111,4 +111,24 @@ const TEXT_LENGTH = 300;
 
 function text(value: unknown): string | null {
   return typeof value === 'string' ? value.slice(0, TEXT_LENGTH) : null;
+}
+
+/** Varieties that the broker's address knows beside the regular one. */
+const ADDRESSED = ['amo', 'co', 'iceberg', 'auction'] as const;
+
+/**
+ * The variety by which a command names an order: that of its row, whoever placed it; an after-market order is a regular
+ * one once it was released, although its row goes on saying `amo` (kite.md section 3.3).
+ */
+export function addressVariety({
+  status,
+  variety,
+}: {
+  /** The broker's last word; null: none was read yet. */
+  readonly status: string | null;
+  readonly variety: unknown;
+}): BrokerOrderRef['variety'] {
+  const known = ADDRESSED.find((one) => one === variety) ?? 'regular';
+  const isReleased = status !== null && status !== 'AMO REQ RECEIVED' && status !== 'MODIFY AMO REQ RECEIVED';
+  return known === 'amo' && isReleased ? 'regular' : known;
 }

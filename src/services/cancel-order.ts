@@ -1,9 +1,11 @@
 import type { OrderCommandRow } from '../db/account-rows.ts';
+import type { AccountView } from '../db/account-view.ts';
 import type { Order } from '../domain/order.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Context } from './context.ts';
-import { enqueueCommand, stageCancel } from './stage-command.ts';
+import { endCommand } from './end-command.ts';
+import { type CommandRequest, enqueueCommand, insertCommand, stageCancel } from './stage-command.ts';
 
 export interface CancelOrderInput {
   readonly accountId: string;
@@ -31,6 +33,22 @@ export interface StagedCommand {
   readonly command: OrderCommandRow;
 }
 
+function openCancel(view: AccountView, orderId: string): OrderCommandRow | null {
+  return view.openCommands(orderId).find(({ kind }) => kind === 'CANCEL') ?? null;
+}
+
+/** Keeps the key of a cancel that joins another one, so that its repetition is known also after the order's end. */
+function join(
+  context: Context,
+  view: AccountView,
+  order: Order,
+  request: CommandRequest,
+  other: OrderCommandRow,
+): void {
+  const row = insertCommand(context, view, order, { ...request, kind: 'CANCEL', terms: null });
+  endCommand(view, row, 'REPLACED', `cancel ${other.id} was on its way already`);
+}
+
 /**
  * Asks for the end of an order; goes before other work of the account. Cancelling twice is cancelling once: the
  * command in hand is returned. Round trips: lock, read, write.
@@ -56,12 +74,15 @@ export async function cancelOrder(
       }
       const before = idempotencyKey === null ? null : view.commandByKey(idempotencyKey);
       if (before !== null) {
-        return before.orderId === orderId && before.kind === 'CANCEL'
-          ? ok({ order, command: before })
-          : err({ code: 'IDEMPOTENCY_CONFLICT' });
+        if (before.orderId !== orderId || before.kind !== 'CANCEL')
+          return err({ code: 'IDEMPOTENCY_CONFLICT' });
+        return ok({ order, command: openCancel(view, orderId) ?? before });
       }
       const command = stageCancel(context, view, order, { requestedBy: actor, reason, idempotencyKey });
       if (command === null) return err({ code: 'ORDER_FINISHED', order });
+      if (command.idempotencyKey !== idempotencyKey && idempotencyKey !== null) {
+        join(context, view, order, { requestedBy: actor, reason, idempotencyKey }, command);
+      }
       return ok({ order: view.order(orderId) ?? order, command });
     },
   });

@@ -8,6 +8,7 @@ import {
   type Order,
   type PlainTerms,
   isLocal,
+  isLocalTerm,
   plainTermsOf,
   termsOf,
 } from '../domain/order.ts';
@@ -91,13 +92,15 @@ async function stage(context: Context, input: ModifyOrderInput, prepared: boolea
         return err({ code: 'ORDER_FINISHED', order, guard: guardOf(view, order, input.terms) });
       const open = view.openCommands(orderId);
       if (open.some((command) => command.kind === 'CANCEL')) return err({ code: 'CANCEL_PENDING', order });
-      const terms = changedTerms(order, input.terms);
+      const asked = changedTerms(order, input.terms);
+      const atOnce = mayApplyAtOnce(order, open, asked);
+      const terms = atOnce ? asked : withWaiting(open, asked);
       const instrument = context.instruments.cached(order.instrumentId);
       const changed = { ...order, ...termsOf(terms) };
       if (instrument === null) return { changed };
       const checked = checkRequest(changed, instrument, tradingDayOf(view.now));
       if (!checked.ok) return err({ code: 'INVALID_ORDER', errors: checked.error });
-      return stageModify(context, view, { order, open, terms, input, prepared });
+      return stageModify(context, view, { order, open, terms, atOnce, input, prepared });
     },
   });
 }
@@ -115,12 +118,14 @@ interface Stage {
   readonly order: Order;
   readonly open: readonly OrderCommandRow[];
   readonly terms: PlainTerms;
+  /** They are ours alone, and no modify on its way or waiting stands against them. */
+  readonly atOnce: boolean;
   readonly input: ModifyOrderInput;
   readonly prepared: boolean;
 }
 
 function stageModify(context: Context, view: AccountView, stage: Stage): Outcome {
-  const { order, open, terms, input, prepared } = stage;
+  const { order, open, terms, atOnce, input, prepared } = stage;
   const insert = (): OrderCommandRow =>
     insertCommand(context, view, order, {
       kind: 'MODIFY',
@@ -134,7 +139,7 @@ function stageModify(context: Context, view: AccountView, stage: Stage): Outcome
     const changed = modifyUnsent(view, order, command);
     return ok({ order: changed, command: done(view, command) });
   }
-  if (isLocal(terms) && open.length === 0 && targetOf(order.status, 'OrderModified') !== null) {
+  if (atOnce) {
     const verdict = checkModify(context, view, { order, terms, prepared });
     if (verdict.kind === 'UNPREPARED') return { changed: verdict.changed };
     return ok(applyLocal(view, order, insert(), verdict));
@@ -153,6 +158,25 @@ function stageModify(context: Context, view: AccountView, stage: Stage): Outcome
       ? view.putCommand({ ...command, nextStepAt: lookAt(view, BLOCKED_MS) }, null)
       : command,
   });
+}
+
+/** A modify on its way was judged, and is counted, by the stop it was claimed with: that one has to end first. */
+function mayApplyAtOnce(order: Order, open: readonly OrderCommandRow[], asked: PlainTerms): boolean {
+  if (!isLocal(asked) || targetOf(order.status, 'OrderModified') === null) return false;
+  return open.every(
+    ({ state, terms }) => state === 'WAITING' && Object.keys(asked).every((name) => !(name in (terms ?? {}))),
+  );
+}
+
+/**
+ * A modify takes the place of the one that waits; but terms that are ours alone and those of the broker are two
+ * matters: neither is dropped for the other.
+ */
+function withWaiting(open: readonly OrderCommandRow[], asked: PlainTerms): PlainTerms {
+  const waiting = open.find(({ state, kind }) => state === 'WAITING' && kind === 'MODIFY')?.terms ?? {};
+  if (isLocal(asked)) return { ...waiting, ...asked };
+  const local = Object.fromEntries(Object.entries(waiting).filter(([name]) => isLocalTerm(name)));
+  return { ...local, ...asked };
 }
 
 /** Changes, or refuses to change, terms that only we hold. */
@@ -186,7 +210,10 @@ function done(view: AccountView, command: OrderCommandRow): OrderCommandRow {
   return { ...command, state: 'DONE', outcome: 'ACCEPTED', finishedAt: view.now, nextStepAt: null };
 }
 
-/** The same terms, beside those that went because the order type has no use for them. */
+/**
+ * The same terms, beside those that went because the order type has no use for them, and those taken over from the
+ * modify that waited (see withWaiting).
+ */
 function replay(before: OrderCommandRow, order: Order, asked: Partial<ModifiableTerms>): Staged {
   const wanted: Readonly<Record<string, unknown>> = plainTermsOf(asked);
   const had: Readonly<Record<string, unknown>> = before.terms ?? {};
@@ -194,7 +221,11 @@ function replay(before: OrderCommandRow, order: Order, asked: Partial<Modifiable
   const same =
     before.orderId === order.id &&
     before.kind === 'MODIFY' &&
-    [...names].every((name) => (name in wanted ? wanted[name] === had[name] : had[name] === null));
+    [...names].every((name) =>
+      name in wanted
+        ? wanted[name] === had[name]
+        : had[name] === null || isLocalTerm(name) !== isLocal(wanted),
+    );
   return same ? ok({ order, command: before }) : err({ code: 'IDEMPOTENCY_CONFLICT' });
 }
 

@@ -6,6 +6,7 @@ import { readClock } from '../db/stores/poll-store.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import type { Order } from '../domain/order.ts';
 import { isFinal, targetOf } from '../domain/order-status.ts';
+import { attemptTag } from '../domain/tag.ts';
 import { present } from '../lib/assert.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { err, ok, type Result } from '../lib/result.ts';
@@ -115,7 +116,7 @@ function decide(context: Context, view: AccountView, input: ResolveOrderInput, l
   if (isDecided(view, order, input)) return { result: ok(order), commands: [] };
   if (input.decision === 'expired') return expire(view, order, input);
   if (order.status !== 'UNKNOWN') return refused({ code: 'ORDER_NOT_UNKNOWN', order });
-  const tagged = look?.book.find((row) => tagsOf(row).includes(order.attemptTag ?? '')) ?? null;
+  const tagged = taggedRow(order, input, look?.book ?? []);
   if (look !== null && tagged !== null) {
     const found = take(context, view, order, { row: tagged, look, via: 'BOOK' });
     const isMeant = input.decision === 'adopt' && (input.brokerOrderId ?? tagged.orderId) === tagged.orderId;
@@ -126,6 +127,22 @@ function decide(context: Context, view: AccountView, input: ResolveOrderInput, l
     return { result: ok(endAsNeverPlaced(view, order, input)), commands: [] };
   }
   return adopt(context, view, { order, input, look });
+}
+
+/**
+ * The broker order that carries a tag of any of the order's attempts: the one that the person named, else that of the
+ * newest attempt. The others become twins at the next poll.
+ */
+function taggedRow(
+  order: Order,
+  { brokerOrderId }: ResolveOrderInput,
+  book: readonly BrokerOrder[],
+): BrokerOrder | null {
+  const attempts = Array.from({ length: order.attempt }, (_, n) => order.attempt - n);
+  const tagged = attempts
+    .map((attempt) => attemptTag(order.id, attempt))
+    .flatMap((tag) => book.filter((row) => tagsOf(row).includes(tag)));
+  return tagged.find(({ orderId }) => orderId === brokerOrderId) ?? tagged[0] ?? null;
 }
 
 function refused(refusal: ResolveRefusal): Outcome {
@@ -201,8 +218,12 @@ function take(
     | { readonly row: BrokerOrder; readonly look: Look; readonly via: 'BOOK' | 'PERSON' }
     | { readonly row: RowFacts; readonly look: null; readonly via: 'PERSON' },
 ): Outcome {
-  const tag = present(order.attemptTag, `tag of order ${order.id}`);
-  const attempt = present(view.attemptByTag(tag), `attempt of order ${order.id}`);
+  const ownTag = present(order.attemptTag, `tag of order ${order.id}`);
+  const tagged = of.look === null ? null : attemptOfTags(view, of.row);
+  const attempt =
+    tagged?.orderId === order.id
+      ? tagged
+      : present(view.attemptByTag(ownTag), `attempt of order ${order.id}`);
   const adopted = adoptFor(context, view, order, { attempt, row: of.row, via: of.via });
   const woken = wakeCommand(view, order.id);
   const commands = woken === null ? [] : [woken];

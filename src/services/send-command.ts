@@ -1,18 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerOrderChange, BrokerOrderRef, CommandCallOutcome } from '../broker/port.ts';
-import type { OrderCommandRow } from '../db/account-rows.ts';
+import type { BrokerOrderRow, OrderCommandRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import { CommitUnknownError } from '../db/errors.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import { modificationsLeft } from '../domain/command.ts';
 import { decimal } from '../domain/money.ts';
 import { type CallPriority, parseBudget, takeSlot } from '../domain/order-budget.ts';
-import { type Order, isLocal, termsOf } from '../domain/order.ts';
+import { type Order, type PlainTerms, isLocal, termsOf } from '../domain/order.ts';
+import { checkRequest } from '../domain/order-request.ts';
 import { isFinal } from '../domain/order-status.ts';
 import { PROTECTION_ACTOR, isGuard } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { bookMarks, cutsToFilled, outcomeAtEnd } from '../reconciliation/commands.ts';
+import { addressVariety } from '../reconciliation/outside.ts';
 import { checkModify, prepareModify } from './check-modify.ts';
 import type { Context } from './context.ts';
 import { endCommand } from './end-command.ts';
@@ -30,6 +32,8 @@ const LOOK_AGAIN_MS = 2000;
 interface Claim {
   readonly order: Order;
   readonly command: OrderCommandRow;
+  /** How the broker's address names the order. */
+  readonly ref: BrokerOrderRef;
   /** This process's monotonic clock: not before, and not after, the call may start. */
   readonly notBeforeMs: number;
   readonly deadlineMs: number;
@@ -192,6 +196,11 @@ function claimModify(
     endCommand(view, command, 'REFUSED', tooMany(order));
     return { kind: 'nothing' };
   }
+  const misfit = misfitOf(context, view, order, terms);
+  if (misfit !== null) {
+    endCommand(view, command, 'REFUSED', misfit);
+    return { kind: 'nothing' };
+  }
   const verdict = checkModify(context, view, { order, terms, prepared });
   if (verdict.kind === 'UNPREPARED') return { kind: 'unprepared', changed: verdict.changed };
   if (isLocal(terms)) return { kind: 'settled', ...settledLocal(view, order, command, verdict) };
@@ -211,6 +220,16 @@ function claimModify(
   view.note('ChecksRun', order.id, checks);
   view.apply(order, { kind: 'ModifyClaimed', commandId: command.id, ...verdict.reserve });
   return decision;
+}
+
+/** Why terms do not fit the order as it is by now: another modify may have been done since they were asked for. */
+function misfitOf(context: Context, view: AccountView, order: Order, terms: PlainTerms): string | null {
+  const instrument = context.instruments.cached(order.instrumentId);
+  // What protection asks for is its own matter: it knows no other terms.
+  if (instrument === null || isGuard(order)) return null;
+  const checked = checkRequest({ ...order, ...termsOf(terms) }, instrument, tradingDayOf(view.now));
+  if (checked.ok) return null;
+  return checked.error.map(({ message }) => message).join('; ');
 }
 
 function settledLocal(
@@ -252,7 +271,7 @@ function claimCall(
   }
   view.setBudget(slot.state);
   const sendBy = slot.at + context.settings.sendWindowMs;
-  const seen = view.brokerOrder(tradingDayOf(order.submittedAt ?? view.now), order.brokerOrderId ?? '');
+  const seen = seenRow(view, order);
   const claimed: OrderCommandRow = {
     ...command,
     state: 'IN_FLIGHT',
@@ -275,7 +294,15 @@ function claimCall(
   // The database read its clock between these two instants: each bound takes the one that can not cheat.
   const notBeforeMs = view.real.readEndedMs + (slot.at - now);
   const deadlineMs = view.real.readStartedMs + (sendBy - now);
-  return { kind: 'claimed', claim: { order, command: claimed, notBeforeMs, deadlineMs } };
+  const ref = brokerRef(order, seen);
+  return { kind: 'claimed', claim: { order, command: claimed, ref, notBeforeMs, deadlineMs } };
+}
+
+/** The order's row of the book as it was seen last; that of an after-market one may be of either day. */
+function seenRow(view: AccountView, { submittedAt, brokerOrderId }: Order): BrokerOrderRow | null {
+  const days = new Set([tradingDayOf(submittedAt ?? view.now), tradingDayOf(view.now)]);
+  const rows = [...days].flatMap((day) => view.brokerOrder(day, brokerOrderId ?? '') ?? []);
+  return rows.sort((a, b) => b.lastSeenAt.getTime() - a.lastSeenAt.getTime())[0] ?? null;
 }
 
 function ownClaim(view: AccountView, orderId: string, claimId: string): Decision {
@@ -288,7 +315,8 @@ function ownClaim(view: AccountView, orderId: string, claimId: string): Decision
   const sendBy = present(command.sendBy, 'deadline of a claim').getTime();
   const notBeforeMs = view.real.readEndedMs + (notBefore - now);
   const deadlineMs = view.real.readStartedMs + (sendBy - now);
-  return { kind: 'claimed', claim: { order, command, notBeforeMs, deadlineMs } };
+  const ref = brokerRef(order, seenRow(view, order));
+  return { kind: 'claimed', claim: { order, command, ref, notBeforeMs, deadlineMs } };
 }
 
 async function send(context: Context, claim: Claim): Promise<CommandCallOutcome> {
@@ -303,26 +331,25 @@ async function send(context: Context, claim: Claim): Promise<CommandCallOutcome>
   const broker = context.broker(order.accountId);
   const options = { timeoutMs: context.settings.brokerTimeoutMs };
   return command.kind === 'CANCEL' || cutsToFilled(command, order)
-    ? broker.cancelOrder(brokerRef(order), options)
-    : broker.modifyOrder(brokerChange(order, command), options);
+    ? broker.cancelOrder(claim.ref, options)
+    : broker.modifyOrder(brokerChange(claim), options);
 }
 
-/** An after-market order that was released is a regular one in the broker's address (kite.md section 3.3). */
-function brokerRef(order: Order): BrokerOrderRef {
-  const waits = order.brokerStatus === null || order.brokerStatus === 'AMO REQ RECEIVED';
+function brokerRef(order: Order, seen: BrokerOrderRow | null): BrokerOrderRef {
+  const row = { status: order.brokerStatus, variety: seen?.raw['variety'] ?? order.variety };
   return {
-    variety: order.variety === 'amo' && waits ? 'amo' : 'regular',
+    variety: addressVariety(row),
     orderId: present(order.brokerOrderId, `broker id of order ${order.id}`),
   };
 }
 
-function brokerChange(order: Order, command: OrderCommandRow): BrokerOrderChange {
+function brokerChange({ order, command, ref }: Claim): BrokerOrderChange {
   const terms = { ...order, ...termsOf(command.terms ?? {}) };
   const { price, triggerPrice, disclosedQuantity, validityMinutes } = terms;
   const needsProtection = terms.orderType === 'MARKET' || terms.orderType === 'SL-M';
   const protection = terms.marketProtection ?? (needsProtection ? decimal(-1) : null);
   return {
-    ...brokerRef(order),
+    ...ref,
     orderType: terms.orderType,
     quantity: terms.quantity,
     validity: terms.validity,

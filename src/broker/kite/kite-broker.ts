@@ -294,6 +294,10 @@ function failedPlacement(fault: Fault): Exclude<PlacementOutcome, { kind: 'PLACE
 
 /** Kite's words for an order that is on its way (kite.md section 3.3); it has no error type of its own for this. */
 const BEING_PROCESSED = /\bbeing processed\b/i;
+/** An after-market order that was released a moment ago has another variety than the newest read showed. */
+const OTHER_VARIETY = /\bvariety\b/i;
+/** Comes as HTTP 400 with the error type of a call that may have been done (kite.md section 3.5). */
+const TOO_MANY_MODIFICATIONS = /\bmaximum allowed order modifications exceeded\b/i;
 
 function commandOf(
   record: CallRecord,
@@ -312,8 +316,12 @@ function commandOf(
     ? unnamed(record, `the answer says success but does not name ${id}`)
     : data.error;
   const { code: reason, message } = fault;
+  if (fault.httpStatus === 400 && TOO_MANY_MODIFICATIONS.test(message)) {
+    return { outcome: { kind: 'NOT_DONE', reason: 'REFUSED', message, retry: 'never' }, fault };
+  }
   if (!fault.certainlyNotDone) return { outcome: { kind: 'UNKNOWN', reason, message }, fault };
-  const retry = reason === 'REFUSED' && BEING_PROCESSED.test(message) ? 'afterRead' : fault.retry;
+  const asksForRead = BEING_PROCESSED.test(message) || OTHER_VARIETY.test(message);
+  const retry = reason === 'REFUSED' && asksForRead ? 'afterRead' : fault.retry;
   return { outcome: { kind: 'NOT_DONE', reason, message, retry }, fault };
 }
 

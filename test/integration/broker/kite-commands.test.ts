@@ -86,6 +86,21 @@ const FAULTS: readonly (readonly [string, Play, object])[] = [
     { kind: 'NOT_DONE', reason: 'REFUSED', retry: 'never' },
   ],
   [
+    'another variety than the newest read showed is asked again after a read',
+    kiteError('400 Bad Request', 'InputException', 'Invalid `variety`. This order is `regular` now.'),
+    { kind: 'NOT_DONE', reason: 'REFUSED', retry: 'afterRead' },
+  ],
+  [
+    'one modification too many is refused for certain, whatever its error type',
+    kiteError('400 Bad Request', 'NetworkException', 'Maximum allowed order modifications exceeded.'),
+    { kind: 'NOT_DONE', reason: 'REFUSED', retry: 'never' },
+  ],
+  [
+    'the same words with another status say nothing',
+    kiteError('503 Service Unavailable', 'NetworkException', 'Maximum allowed order modifications exceeded.'),
+    { kind: 'UNKNOWN' },
+  ],
+  [
     'over the rate waits',
     kiteError('429 Too Many Requests', 'NetworkException', 'Too many requests'),
     { kind: 'NOT_DONE', reason: 'RATE_LIMITED', retry: 'afterPause' },

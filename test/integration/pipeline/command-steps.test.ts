@@ -4,7 +4,7 @@ import { sendCommand } from '../../../src/services/send-command.ts';
 import { submitOrder } from '../../../src/services/submit-order.ts';
 import { validateOrder } from '../../../src/services/validate-order.ts';
 import { pollAccount } from '../../../src/services/poll-account.ts';
-import { callsOf } from '../../support/pipeline/book.ts';
+import { callsOf, control } from '../../support/pipeline/book.ts';
 import { type Commands, commandsOf, fillPart } from '../../support/pipeline/commands.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
 import { outsideOf } from '../../support/pipeline/outside.ts';
@@ -189,6 +189,40 @@ describe('commands, step by step', () => {
         expect(told).toEqual([]);
       },
     );
+
+    it('of an after-market order that is released at this moment finds its new address', async () => {
+      const id = await placed({ variety: 'amo' });
+      await validate(id);
+      await submit(id);
+      await poll();
+      expect(await pipeline.order(id)).toMatchObject({ brokerStatus: 'AMO REQ RECEIVED' });
+      await control(pipeline.exchange, 'POST', '/orders/release-amo');
+      await commands.cancel({ id });
+      await send(id);
+      expect(await commands.of({ id })).toMatchObject([{ state: 'WAITING', answer: 'REFUSED' }]);
+      await poll();
+      await send(id);
+      await poll();
+      expect(await commands.of({ id })).toMatchObject([{ outcome: 'ACCEPTED', sends: 2 }]);
+      expect(await pipeline.order(id)).toMatchObject({ status: 'CANCELLED' });
+    });
+
+    it('with a key that joins another cancel is known by its key, also after the order has ended', async () => {
+      const id = await resting();
+      const first = await commands.cancel({ id });
+      const joined = await commands.cancel({ id }, 'joining-key');
+      expect(first.ok && joined.ok && joined.value.command.id === first.value.command.id).toBe(true);
+      const again = await commands.cancel({ id }, 'joining-key');
+      expect(first.ok && again.ok && again.value.command.id === first.value.command.id).toBe(true);
+      await send(id);
+      await poll();
+      expect(await pipeline.order(id)).toMatchObject({ status: 'CANCELLED' });
+      expect(await commands.cancel({ id }, 'joining-key')).toMatchObject({
+        ok: true,
+        value: { order: { status: 'CANCELLED' }, command: { kind: 'CANCEL', state: 'DONE' } },
+      });
+      expect(await commands.cancel({ id }, 'another-key')).toMatchObject({ ok: false });
+    });
 
     it('asked for a hundred times at once is one command and one call', async () => {
       const id = await resting();
@@ -437,6 +471,49 @@ describe('commands, step by step', () => {
       await commands.cancel({ id });
       await send(id);
       await poll();
+    });
+
+    it('of the stop keeps a price that waits, and a new price keeps the stop that waits', async () => {
+      const id = await resting();
+      await commands.modify({ id }, { price: '2301.00' });
+      await commands.modify({ id }, { stopLoss: '2285.00' });
+      // Nothing was on its way: the stop is there at once, and the price is still to be asked for.
+      expect((await pipeline.order(id)).stopLoss?.toFixed(2)).toBe('2285.00');
+      expect((await commands.of({ id })).map(({ state, outcome }) => outcome ?? state)).toEqual([
+        'WAITING',
+        'ACCEPTED',
+      ]);
+      await send(id);
+      // Behind a modify on its way both wait as one.
+      await commands.modify({ id }, { price: '2302.00' });
+      await commands.modify({ id }, { stopLoss: '2286.00' }, 'stop-key');
+      await commands.modify({ id }, { price: '2303.00' }, 'price-key');
+      expect(await commands.modify({ id }, { price: '2303.00' }, 'price-key')).toMatchObject({ ok: true });
+      expect(await commands.modify({ id }, { price: '2304.00' }, 'price-key')).toMatchObject({ ok: false });
+      await poll();
+      await send(id);
+      await poll();
+      const order = await pipeline.order(id);
+      expect([order.price?.toFixed(2), order.stopLoss?.toFixed(2)]).toEqual(['2303.00', '2286.00']);
+    });
+
+    it('that does not fit what another one made of the order is refused when its turn comes', async () => {
+      const id = await resting({ takeProfit: '2800.00' });
+      await commands.modify(
+        { id },
+        { orderType: 'SL', triggerPrice: '2480.00', price: '2481.00', stopLoss: '2461.00' },
+      );
+      await send(id);
+      // Judged by the limit order that it still is.
+      expect(await commands.modify({ id }, { price: '2302.00' })).toMatchObject({ ok: true });
+      await poll();
+      expect(await pipeline.order(id)).toMatchObject({ orderType: 'SL' });
+      const before = await calls('modifyOrder');
+      await send(id);
+      expect(await calls('modifyOrder')).toBe(before);
+      const refused = (await commands.of({ id })).at(-1);
+      expect(refused).toMatchObject({ outcome: 'REFUSED' });
+      expect(refused?.reason).toMatch(/trigger/i);
     });
 
     it('of an exit to more than the position is refused', async () => {

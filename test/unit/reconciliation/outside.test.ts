@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { BrokerOrder } from '../../../src/broker/port.ts';
 import { ZERO, decimal } from '../../../src/domain/money.ts';
 import { belongsTo } from '../../../src/reconciliation/orders.ts';
-import { endedBy, outsideTerms, placedBy } from '../../../src/reconciliation/outside.ts';
+import { addressVariety, endedBy, outsideTerms, placedBy } from '../../../src/reconciliation/outside.ts';
 import { T0, order } from '../risk/fixtures.ts';
 
 function row(changes: Partial<BrokerOrder> = {}): BrokerOrder {
@@ -115,5 +115,22 @@ describe('a row with the broker order id of an order', () => {
   it('is of an after-market order that is not finished on any day', () => {
     const amo = order({ variety: 'amo', tradingDay: '2026-07-15', status: 'SUBMITTED' });
     expect(belongsTo(amo, row({ orderTimestamp: nextDay }), nextDay)).toBe(true);
+  });
+});
+
+describe('the variety in the address of a command', () => {
+  it.each([
+    ['amo', 'AMO REQ RECEIVED', 'amo'],
+    ['amo', null, 'amo'],
+    ['amo', 'OPEN', 'regular'],
+    ['amo', 'TRIGGER PENDING', 'regular'],
+    ['regular', 'OPEN', 'regular'],
+    ['iceberg', 'OPEN', 'iceberg'],
+    ['co', 'TRIGGER PENDING', 'co'],
+    ['auction', null, 'auction'],
+    ['test', 'OPEN', 'regular'],
+    [undefined, 'OPEN', 'regular'],
+  ])('of a row that says %s and %s is %s', (variety, status, address) => {
+    expect(addressVariety({ variety, status })).toBe(address);
   });
 });
