@@ -159,14 +159,16 @@ function textOf(value: unknown): string | null {
  */
 type Sight = 'SHOWN' | 'SILENT' | 'NOT_SHOWN';
 
+/** What is judged together when an order becomes one of another type. */
+const OF_TYPE: ReadonlySet<string> = new Set(['orderType', 'price', 'triggerPrice']);
+
 function sightOf(command: Command, order: Order, row: BrokerOrder): Sight {
   const { terms, answer } = command;
   if (terms === null || answer === 'REFUSED') return 'NOT_SHOWN';
   const sights: Sight[] = [];
   let others = terms;
   if (changesType(order, terms) && terms.orderType === 'MARKET') {
-    const { orderType: _type, price: _price, triggerPrice: _trigger, ...rest } = terms;
-    others = rest;
+    others = Object.fromEntries(Object.entries(terms).filter(([name]) => !OF_TYPE.has(name)));
     sights.push(sightOfMarket(order, row, command.bookBefore));
   }
   const shown = shownFor(order, row, others);

@@ -360,7 +360,8 @@ describe('STUCK_ORDERS', () => {
 
 describe('STUCK_COMMANDS', () => {
   it('are told after a minute, a cancel as critical; of an order in doubt they wait', () => {
-    const { id: orderId, variety: _variety, idleMs: _idleMs, ...of } = idle();
+    const { id: orderId, clientOrderId, symbol, side, quantity, status } = idle();
+    const of = { clientOrderId, symbol, side, quantity, status };
     const command = { ...of, id: 'k1', orderId, kind: 'CANCEL' as const, ageMs: 60_001 };
     expect(findings('STUCK_COMMANDS', { commands: [command] })).toMatchObject([
       {
