@@ -10,8 +10,8 @@ import type { Principal } from './principal.ts';
 const CACHE_MS = 5000;
 /** Known and unknown tokens kept; strangers may send any number of different ones. */
 const CACHE_AT_MOST = 1000;
-/** Failed attempts are told in one log line per this time. */
-const FAILURE_LOG_MS = 10_000;
+/** Failed attempts are told together, in one log line and one journal entry per this time. */
+const FAILURES_TOLD_MS = 60_000;
 const MAX_TOKEN_LENGTH = 512;
 
 const BEARER = /^bearer +([\x21-\x7e]+)$/i;
@@ -23,15 +23,18 @@ export interface AuthenticatorOptions {
   readonly db: Database;
   readonly clock: Clock;
   readonly log: Log;
+  /** Keeps the count of failed attempts for the audit. */
+  readonly recordFailures: (failures: number) => Promise<void>;
 }
 
 /** Says whose request it is; throws the one UNAUTHENTICATED problem, the same for a missing and a wrong token. */
 export type Authenticator = (authorization: string | undefined) => Promise<Principal>;
 
-export function createAuthenticator({ adminToken, db, clock, log }: AuthenticatorOptions): Authenticator {
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { adminToken, db, clock } = options;
   const adminHash = sha256(adminToken);
   const cache = new Map<string, { readonly principal: Principal | null; readonly untilMs: number }>();
-  const failed = createFailureLog(clock, log);
+  const failed = createFailureCounter(options);
 
   const lookUp = async (hash: string): Promise<Principal | null> => {
     const cached = cache.get(hash);
@@ -55,15 +58,18 @@ export function createAuthenticator({ adminToken, db, clock, log }: Authenticato
   };
 }
 
-/** Counts failures and tells them together: a stranger must not fill the log. */
-function createFailureLog(clock: Clock, log: Log): () => void {
+/** Counts failures and tells them together: a stranger must fill neither the log nor the journal. */
+function createFailureCounter({ clock, log, recordFailures }: AuthenticatorOptions): () => void {
   let failures = 0;
   let toldMs = -Infinity;
   return () => {
     failures += 1;
     const nowMs = clock.monotonicMs();
-    if (nowMs - toldMs < FAILURE_LOG_MS) return;
+    if (nowMs - toldMs < FAILURES_TOLD_MS) return;
     log.warn({ failures }, 'requests without a valid token were refused');
+    recordFailures(failures).catch((error: unknown) =>
+      log.error({ err: error, failures }, 'refused requests could not be recorded'),
+    );
     toldMs = nowMs;
     failures = 0;
   };

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../time/clock.ts';
 import { createAccountOf } from './access.ts';
 import { createAuthenticator } from './authenticate.ts';
 import { ENDPOINTS } from './endpoints.ts';
+import { recordAuthFailures } from '../services/record-auth-failures.ts';
 import { type ChatWebhook, mountChatWebhook } from './chat-webhook.ts';
 import { keepDocsPolicy, mountDocs } from './docs-page.ts';
 import type { EventFeed } from './event-feed.ts';
@@ -57,7 +58,10 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   const { context, clock = systemClock } = options;
   const { db, log } = context;
   const app = new OpenAPIHono();
-  const authenticate = createAuthenticator({ adminToken: options.adminToken, db, clock, log });
+  const authenticate = createAuthenticator({
+    ...{ adminToken: options.adminToken, db, clock, log },
+    recordFailures: (failures) => recordAuthFailures(context, failures),
+  });
   const metrics = createMetrics(app, {
     clock,
     log,

@@ -26,8 +26,11 @@ export const pageQuery = {
   cursor: z.string().max(512).optional().openapi({ description: 'nextCursor of the page before.' }),
 };
 
-/** The parameter that names the account; left out, it is the token's or the only one. */
+/** The parameter that names the account; left out, it is the token's or the only one. `account` is its short name. */
 export const accountQuery = { accountId: plainText(64).optional() };
+
+/** Short names of parameters (api.md). */
+const SHORT_NAMES: ReadonlyMap<string, string> = new Map([['account', 'accountId']]);
 
 /** Refuses unknown parameters, and repeated ones unless `repeatable`; then the schema decides. */
 export function parseQuery<S extends z.ZodObject>(
@@ -40,17 +43,25 @@ export function parseQuery<S extends z.ZodObject>(
   const given = new URL(url).searchParams;
   for (const name of new Set(given.keys())) {
     const all = given.getAll(name);
+    const full = fullNameOf(name, schema);
+    const isOther = full !== name && given.has(full) && given.get(full) !== all[0];
     const problem = (code: string, says: string) =>
       errors.push(fieldProblem(`?${name.slice(0, 64)}`, code, says));
-    if (!Object.hasOwn(schema.shape, name)) problem('UNKNOWN_PARAMETER', 'is not a known parameter');
+    if (isOther) problem('CONFLICT', `says something else than ${full}`);
+    else if (!Object.hasOwn(schema.shape, full)) problem('UNKNOWN_PARAMETER', 'is not a known parameter');
     else if (repeatable.includes(name)) values[name] = all;
     else if (all.length > 1) problem('REPEATED', 'may be given once');
-    else values[name] = all[0] ?? '';
+    else values[full] = all[0] ?? '';
   }
   const parsed = schema.safeParse(values);
   if (!parsed.success) errors.push(...queryProblems(parsed.error, values));
   if (errors.length > 0 || !parsed.success) throw new ApiProblem('INVALID_QUERY', { errors });
   return parsed.data;
+}
+
+function fullNameOf(name: string, schema: z.ZodObject): string {
+  const full = SHORT_NAMES.get(name) ?? name;
+  return Object.hasOwn(schema.shape, name) || !Object.hasOwn(schema.shape, full) ? name : full;
 }
 
 function queryProblems(error: z.ZodError, values: unknown): FieldProblem[] {

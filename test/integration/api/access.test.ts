@@ -1,7 +1,7 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment,
    @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-argument -- answers are JSON, looked into freely */
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { fakeClock } from '../../../src/time/clock.ts';
 import { ADMIN_TOKEN, type ApiFixture, goodOrder, startApiFixture } from './support.ts';
 
@@ -62,6 +62,20 @@ describe('who is asking', () => {
     }
   });
 
+  test('the account of a query has a short name; two that differ are a mistake', async () => {
+    const status = async (query: string) => (await api.get(`/v1/orders?${query}`)).status;
+    expect(await status('account=main')).toBe(200);
+    expect(await status('account=main&accountId=main')).toBe(200);
+    expect(await status('account=nobody')).toBe(404);
+    expect(await status('account=main&account=main')).toBe(400);
+    const { status: refused, json } = await api.get('/v1/orders?account=main&accountId=other');
+    expect([refused, json.code, json.errors[0]]).toMatchObject([
+      400,
+      'INVALID_QUERY',
+      { pointer: '?account', code: 'CONFLICT' },
+    ]);
+  });
+
   test('a stranger learns nothing of bodies, queries or roles', async () => {
     const answer = await api.send('POST', '/v1/orders?x=1', { token: null, raw: '{' });
     expect(answer.status).toBe(401);
@@ -73,10 +87,33 @@ describe('who is asking', () => {
     const app = api.appWith({ clock });
     for (let i = 0; i < 50; i++) await api.send('GET', '/v1/orders', { app, token: 'secret-of-a-stranger' });
     expect(api.log).toHaveLength(1);
-    clock.advance(10_001);
+    clock.advance(60_001);
     await api.send('GET', '/v1/orders', { app, token: 'secret-of-a-stranger' });
     expect(api.log.map(({ fields }) => fields)).toEqual([{ failures: 1 }, { failures: 50 }]);
     expect(JSON.stringify(api.log)).not.toContain('secret-of-a-stranger');
+  });
+
+  test('failures are one journal entry of nobody, counted, however many there are', async () => {
+    const clock = fakeClock('2026-11-23T10:00:00+05:30');
+    const app = api.appWith({ clock });
+    const entries = () =>
+      api.sql(
+        `select actor, entity, data::jsonb from journal where account_id = 'system' and kind = 'AuthenticationFailed'
+         order by seq desc limit 2`,
+      );
+    const before = await entries();
+    for (let i = 0; i < 20; i++) await api.send('GET', '/v1/orders', { app, token: 'wrong' });
+    clock.advance(60_001);
+    await api.send('GET', '/v1/orders', { app, token: null });
+    await vi.waitFor(
+      async () =>
+        expect(await entries()).toEqual([
+          { actor: 'api', entity: 'api', data: { failures: 20 } },
+          { actor: 'api', entity: 'api', data: { failures: 1 } },
+        ]),
+      { timeout: 30_000 },
+    );
+    expect(before).not.toEqual(await entries());
   });
 
   test('only the sha256 of a token is stored, and the journal says who made it', async () => {
