@@ -1,10 +1,15 @@
 import type { Database } from '../db/client.ts';
 import { readJournalAfter, readJournalHeads, type JournalLine } from '../db/stores/journal-store.ts';
 
-/** Follows the journals of all accounts from now on; `onLine` sees each entry once, in order per account. */
+/** Follows the journals of all accounts from now on; `onLine` sees each entry once, in order of time. */
 export function tailJournal(
   db: Database,
-  options: { readonly everyMs: number; readonly onLine: (line: JournalLine) => Promise<void> },
+  options: {
+    readonly everyMs: number;
+    readonly onLine: (line: JournalLine) => Promise<void>;
+    /** After each look, when everything that it found was shown. */
+    readonly onCaughtUp?: () => Promise<void>;
+  },
 ): { stop(): Promise<void> } {
   const seen = new Map<string, number>();
   let stopped = false;
@@ -12,11 +17,14 @@ export function tailJournal(
   let timer: NodeJS.Timeout | null = null;
 
   const look = async (): Promise<void> => {
-    const lines = await readJournalAfter(db, seen);
+    const found = await readJournalAfter(db, seen);
+    // Times of one account never go back, so each account's own order stays.
+    const lines = [...found].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
     for (const line of lines) {
       seen.set(line.accountId, line.seq);
       await options.onLine(line);
     }
+    await options.onCaughtUp?.();
   };
   const beat = (): void => {
     running = look()

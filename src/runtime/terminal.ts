@@ -3,13 +3,19 @@ import { istTimeOfDay } from '../domain/calendar.ts';
 import { decimal, formatMoney, formatMoneyForPeople } from '../domain/money.ts';
 import type { Database } from '../db/client.ts';
 import type { JournalLine } from '../db/stores/journal-store.ts';
-import { type OpenPositionLine, readOpenPositionLines, readOrderLabel } from '../db/stores/terminal-store.ts';
+import {
+  type OpenPositionLine,
+  type OrderLabel,
+  readOpenPositionLines,
+  readOrderLabel,
+} from '../db/stores/terminal-store.ts';
 import { tailJournal } from './journal-tail.ts';
 
 /** Between two lines that say how open positions stand, milliseconds. */
 const STANDING_EVERY_MS = 5000;
 const TAIL_EVERY_MS = 250;
 const LABELS_KEPT = 2000;
+const LABEL_WIDTH = 20;
 
 type Data = Readonly<Record<string, unknown>>;
 type Write = (line: string) => void;
@@ -21,48 +27,60 @@ type Write = (line: string) => void;
 export function showOrders(db: Database, write: Write): { stop(): Promise<void> } {
   const labels = new Map<string, string>();
   const labelOf = async (accountId: string, orderId: string): Promise<string> => {
-    const known = labels.get(orderId) ?? (await readOrderLabel(db, accountId, orderId)) ?? orderId;
+    const known = labels.get(orderId) ?? labelText(await readOrderLabel(db, accountId, orderId), orderId);
     if (labels.size > LABELS_KEPT) labels.clear();
     labels.set(orderId, known);
     return known;
   };
-  const print = (at: Date, label: string, text: string) =>
-    write(`${styleText('gray', istTimeOfDay(at))}  ${label.padEnd(18)} ${text}`);
+  let shownMs = 0;
+  // A line that was found a moment late is shown at the time of the one above it: the eye reads downwards.
+  const print = (at: Date, label: string, text: string) => {
+    shownMs = Math.max(shownMs, at.getTime());
+    write(`${styleText('gray', istTimeOfDay(new Date(shownMs)))}  ${label.padEnd(LABEL_WIDTH)} ${text}`);
+  };
+
+  let standingDueMs = 0;
+  let shownStanding = '';
+  const showStanding = async (): Promise<void> => {
+    if (performance.now() < standingDueMs) return;
+    standingDueMs = performance.now() + STANDING_EVERY_MS;
+    const positions = await readOpenPositionLines(db, null);
+    const lines = positions.map((position) => standing(position)).join('\n');
+    if (lines === '' || lines === shownStanding) return;
+    shownStanding = lines;
+    for (const position of positions) print(position.now, position.accountId, standing(position));
+  };
 
   const tail = tailJournal(db, {
     everyMs: TAIL_EVERY_MS,
     onLine: async (line) => {
-      if (line.kind === 'OrderAccepted') labels.set(line.entity, text(line.data, 'clientOrderId'));
       const sentence = sentenceOf(line);
       if (sentence === null) return;
       const label = ORDER_KINDS.has(line.kind) ? await labelOf(line.accountId, line.entity) : line.accountId;
       print(new Date(line.at), label, sentence);
       if (line.kind === 'TradeRecorded') {
-        for (const position of await readOpenPositionLines(db, line.accountId, line.entity)) {
+        const fill = { accountId: line.accountId, orderId: line.entity, price: text(line.data, 'price') };
+        for (const position of await readOpenPositionLines(db, fill)) {
           print(new Date(line.at), label, standing(position));
         }
       }
     },
+    onCaughtUp: showStanding,
   });
+  return { stop: () => tail.stop() };
+}
 
-  let shown = '';
-  const standingTimer = setInterval(() => {
-    readOpenPositionLines(db, null, null)
-      .then((positions) => {
-        const lines = positions.map((position) => standing(position)).join('\n');
-        if (lines === '' || lines === shown) return;
-        shown = lines;
-        for (const position of positions) print(position.now, position.accountId, standing(position));
-      })
-      .catch(() => undefined); // shown again at the next beat
-  }, STANDING_EVERY_MS);
+/** "w1 stop" for the stop of w1; long ids keep their end, which tells them apart. */
+function labelText(label: OrderLabel | null, orderId: string): string {
+  if (label === null) return orderId.slice(-LABEL_WIDTH);
+  const { clientOrderId, role, parent } = label;
+  if (parent === null) return fit(clientOrderId, LABEL_WIDTH);
+  const suffix = ` ${role.toLowerCase()}`;
+  return `${fit(parent, LABEL_WIDTH - suffix.length)}${suffix}`;
+}
 
-  return {
-    stop: async () => {
-      clearInterval(standingTimer);
-      await tail.stop();
-    },
-  };
+function fit(text: string, width: number): string {
+  return text.length <= width ? text : `…${text.slice(text.length - width + 1)}`;
 }
 
 const ORDER_KINDS = new Set([
@@ -136,8 +154,11 @@ function checks(data: Data): string {
     (result) => ['RISK_PER_TRADE', 'RISK_REWARD'].includes(result.check) && result.verdict === 'PASS',
   );
   const detail = told.map((result) => result.message).join('; ');
-  const passed = results.filter((result) => result.verdict !== 'SKIP').length;
-  return `${styleText('green', 'checks')}    all ${passed} passed${detail === '' ? '' : `: ${detail}`}`;
+  const count = (verdict: string) => results.filter((result) => result.verdict === verdict).length;
+  const [passed, warnings] = [count('PASS'), count('WARN')];
+  const warned = `${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`;
+  const summary = warnings === 0 ? `all ${passed} passed` : `${passed} passed, ${warned}`;
+  return `${styleText('green', 'checks')}    ${summary}${detail === '' ? '' : `: ${detail}`}`;
 }
 
 function standing(position: OpenPositionLine): string {

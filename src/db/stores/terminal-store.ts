@@ -29,33 +29,38 @@ interface Row {
   readonly now: Date;
 }
 
-/** All open positions; or, with an account and an order, the newest cycle of that order's key. */
-export async function readOpenPositionLines(
-  db: Database,
-  accountId: string | null,
-  orderId: string | null,
-): Promise<OpenPositionLine[]> {
+/** A fill: the position that it went into stands at its price. */
+export interface FillOf {
+  readonly accountId: string;
+  readonly orderId: string;
+  readonly price: string;
+}
+
+/** All open positions at their marks; or the newest cycle that a fill went into, at the fill's price. */
+export async function readOpenPositionLines(db: Database, fill: FillOf | null): Promise<OpenPositionLine[]> {
   const where =
-    orderId === null
+    fill === null
       ? `p.status = 'OPEN'`
       : `(p.account_id, p.instrument_id, p.product) = (select account_id, instrument_id, product from orders
           where account_id = $1 and id = $2)
         and p.cycle = (select max(cycle) from positions k where k.account_id = p.account_id
           and k.instrument_id = p.instrument_id and k.product = p.product and k.managed_by = p.managed_by)`;
   const { rows } = await db.reads.query<Row>({
-    name: orderId === null ? 'sauda_open_lines' : 'sauda_order_lines',
+    name: fill === null ? 'sauda_open_lines' : 'sauda_order_lines',
     text: `select p.account_id, p.symbol, p.quantity, p.open_value, p.multiplier, p.realized_pnl, p.charges,
         m.last_price, m.unrealized_pnl, sauda.clock() as now
       from positions p left join position_marks m using (account_id, instrument_id, product, managed_by, cycle)
       where ${where} order by p.account_id, p.symbol`,
-    values: orderId === null ? [] : [accountId, orderId],
+    values: fill === null ? [] : [fill.accountId, fill.orderId],
   });
-  return rows.map(toLine);
+  return rows.map((row) => toLine(row, fill?.price ?? null));
 }
 
-function toLine(row: Row): OpenPositionLine {
+function toLine(row: Row, fillPrice: string | null): OpenPositionLine {
   const realized = decimal(row.realized_pnl);
-  const total = realized.plus(row.quantity === 0 ? 0 : (row.unrealized_pnl ?? 0));
+  const lastPrice = fillPrice ?? row.last_price;
+  const unrealized = fillPrice === null ? row.unrealized_pnl : unrealizedAt(row, fillPrice);
+  const total = realized.plus(row.quantity === 0 ? 0 : (unrealized ?? 0));
   const charges = decimal(row.charges);
   const average = averagePrice({
     quantity: row.quantity,
@@ -67,7 +72,7 @@ function toLine(row: Row): OpenPositionLine {
     symbol: row.symbol,
     quantity: row.quantity,
     averagePrice: average === null ? '' : formatMoney(average),
-    lastPrice: row.last_price === null ? null : formatMoney(decimal(row.last_price)),
+    lastPrice: lastPrice === null ? null : formatMoney(decimal(lastPrice)),
     realizedPnl: formatMoney(toPaise(realized)),
     totalPnl: formatMoney(toPaise(total)),
     charges: formatMoney(toPaise(charges)),
@@ -76,16 +81,31 @@ function toLine(row: Row): OpenPositionLine {
   };
 }
 
-/** The clientOrderId of an order, or null. */
+/** The position's mark is of a moment ago, and perhaps of another quantity. */
+function unrealizedAt({ quantity, open_value, multiplier }: Row, price: string): string {
+  const value = decimal(price).times(Math.abs(quantity)).times(multiplier);
+  return (quantity > 0 ? value.minus(open_value) : decimal(open_value).minus(value)).toFixed();
+}
+
+/** By what a person knows an order: its clientOrderId, or whose stop, target or exit it is. */
+export interface OrderLabel {
+  readonly clientOrderId: string;
+  readonly role: string;
+  /** The clientOrderId of the order that it guards or leaves; null for an order of its own. */
+  readonly parent: string | null;
+}
+
 export async function readOrderLabel(
   db: Database,
   accountId: string,
   orderId: string,
-): Promise<string | null> {
-  const { rows } = await db.reads.query<{ client_order_id: string }>({
+): Promise<OrderLabel | null> {
+  const { rows } = await db.reads.query<OrderLabel>({
     name: 'sauda_order_label',
-    text: 'select client_order_id from orders where account_id = $1 and id = $2',
+    text: `select o.client_order_id as "clientOrderId", o.role, p.client_order_id as parent
+      from orders o left join orders p on (p.account_id, p.id) = (o.account_id, o.parent_order_id)
+      where o.account_id = $1 and o.id = $2`,
     values: [accountId, orderId],
   });
-  return rows[0]?.client_order_id ?? null;
+  return rows[0] ?? null;
 }
