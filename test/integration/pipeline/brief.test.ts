@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Decimal, decimal, toPaise } from '../../../src/domain/money.ts';
+import { type RunningApiRole, startApiRole } from '../../../src/runtime/api-role.ts';
 import { onEachBackend, type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import type { Book } from '../../support/pipeline/book.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
 import { EXIT, MARKET, type OrderFields, SHORT } from '../../support/pipeline/requests.ts';
 import { waitFor } from '../../support/wait.ts';
+
+const ADMIN_TOKEN = 'an-admin-token-of-tests';
 
 /** Every order type and side; `move` is the price that triggers a stop order. */
 const ORDER_TYPES: readonly (readonly [OrderFields, Record<string, string>])[] = [
@@ -124,8 +127,8 @@ onEachBackend((backend) => {
     );
   });
 
-  describe('positions', () => {
-    it('adds at the average cost, closes in parts, and books P&L and charges exact to the paisa', async () => {
+  describe('partial close', () => {
+    it('adds at the average cost, and books the P&L of the part that is closed', async () => {
       await pipeline.setPrices({ 'NSE:RELIANCE': '2450.00' });
       await trade('close', { quantity: 10 });
       await pipeline.setPrices({ 'NSE:RELIANCE': '2460.00' });
@@ -139,7 +142,11 @@ onEachBackend((backend) => {
       expect(partly).toMatchObject({ status: 'OPEN', quantity: 9 });
       expect(partly?.realizedPnl.toFixed(2)).toBe('100.60');
       expect(partly?.openValue.toFixed(2)).toBe('22080.00');
+    });
+  });
 
+  describe('close with P&L', () => {
+    it('closes what is left, P&L and charges exact to the paisa', async () => {
       await pipeline.setPrices({ 'NSE:RELIANCE': '2441.30' });
       await trade('close', { ...EXIT, quantity: 9 });
       const [closed, ...more] = await position('close');
@@ -151,7 +158,9 @@ onEachBackend((backend) => {
       expect(closed?.realizedPnl.toFixed(2)).toBe(byHand.gross.toFixed(2));
       expect(closed?.charges.toFixed(2)).toBe(byHand.charges.toFixed(2));
     });
+  });
 
+  describe('positions', () => {
     it('reverses through zero in one fill: one cycle closes, the next opens, charges are shared', async () => {
       await pipeline.setPrices({ 'NSE:HINDUNILVR': '2480.00' });
       await trade('reverse', { symbol: 'HINDUNILVR', quantity: 10 });
@@ -241,6 +250,115 @@ onEachBackend((backend) => {
     await expectInvariants(pipeline.sql, { atRest: true });
   });
 });
+
+/** The brief's own limits, and an API. */
+const LIMITS = {
+  ACCOUNT_BALANCE: '100000',
+  MAX_POSITIONS: '5',
+  MAX_RISK_PER_TRADE: '0.02',
+  MAX_DAILY_LOSS: '0.06',
+  MAX_ORDER_TO_POSITION_RATIO: '3',
+  PORT: '0',
+  ADMIN_TOKEN,
+};
+/** The worked example. */
+const EXAMPLE = {
+  ...{ exchange: 'NSE', symbol: 'RELIANCE', side: 'BUY', quantity: 10, orderType: 'LIMIT', product: 'MIS' },
+  ...{ price: '2450.00', stopLoss: '2430.00', takeProfit: '2491.00' },
+};
+const REFUSED: readonly (readonly [string, Record<string, unknown>, string])[] = [
+  ['2: without a stop', { stopLoss: null }, 'STOP_LOSS_REQUIRED'],
+  ['3: with a stop above the price', { stopLoss: '2460.00' }, 'STOP_LOSS_REQUIRED'],
+  ['4: with a target of one and a half times the risk', { takeProfit: '2480.00' }, 'RISK_REWARD'],
+  ['5: of 10,001 shares', { quantity: 10_001 }, 'QUANTITY_LIMITS'],
+  [
+    '7: at 2700.00 with the market at 2450.00',
+    { price: '2700.00', stopLoss: '2680.00', takeProfit: '2741.00' },
+    'PRICE_SANITY',
+  ],
+];
+/** With RELIANCE five different positions. */
+const FOUR_MORE = [
+  { symbol: 'HDFCBANK', orderType: 'MARKET', price: null, stopLoss: '975.00', takeProfit: '1010.00' },
+  { symbol: 'ITC', price: '412.00', stopLoss: '408.00', takeProfit: '422.00' },
+  { symbol: 'SBIN', side: 'SELL', price: '875.00', stopLoss: '885.00', takeProfit: '850.00' },
+  { symbol: 'INFY', price: '1590.00', stopLoss: '1570.00', takeProfit: '1640.00' },
+];
+
+describe('validator cases, through the API, every verdict stored', () => {
+  let pipeline: Pipeline;
+  let api: RunningApiRole;
+  beforeAll(async () => {
+    pipeline = await startPipeline({ backend: 'postgres', environment: LIMITS });
+    api = await startApiRole(pipeline.parts, pipeline.config, pipeline.config.dataDir);
+    await pipeline.setPrices({ 'NSE:RELIANCE': '2450.00' });
+  });
+  afterAll(async () => {
+    await api.stop();
+    await pipeline.stop();
+  });
+
+  const call = async (method: string, path: string, body?: unknown): Promise<Detail> => {
+    const response = await fetch(`${api.url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    expect(response.status, path).toBe(method === 'POST' ? 202 : 200);
+    return (await response.json()) as Detail;
+  };
+  let placed = 0;
+  /** The order once it is FILLED or REJECTED, with its verdicts as GET /v1/orders/ID tells them. */
+  const place = async (fields: Readonly<Record<string, unknown>> = {}): Promise<Detail> => {
+    const body = { clientOrderId: `case-${++placed}`, ...EXAMPLE, ...fields };
+    const { id } = await call('POST', '/v1/orders', body);
+    await pipeline.waitForStatus({ id }, 'final');
+    return call('GET', `/v1/orders/${id}`);
+  };
+  const failing = ({ checks }: Detail): string[] =>
+    checks.flatMap(({ check, verdict }) => (verdict === 'FAIL' ? [check] : []));
+
+  it('1: the worked example passes: risk 200.00, reward 410.00, ratio 2.05', async () => {
+    const order = await place();
+    expect(order).toMatchObject({ status: 'FILLED', filledQuantity: 10, failedCheck: null });
+    expect(failing(order)).toEqual([]);
+    const message = (name: string) => order.checks.find(({ check }) => check === name)?.message;
+    expect(message('RISK_PER_TRADE')).toBe('risk 200.00 is within 2,000.00 (2% of 100,000.00)');
+    expect(message('RISK_REWARD')).toBe('reward 410.00 / risk 200.00 = 2.05, at least 2');
+  });
+
+  it.each(REFUSED)('%s it is refused by its check', async (_title, fields, check) => {
+    const order = await place(fields);
+    expect(order).toMatchObject({ status: 'REJECTED', rejectedBy: 'OMS', trades: [] });
+    expect(failing(order)).toContain(check);
+    if (check !== 'QUANTITY_LIMITS') expect(failing(order)).toEqual([check]);
+    expect(failing(order)[0]).toBe(order.failedCheck);
+    // Checks after the first failure ran, too.
+    expect(order.checks.at(-1)?.check).not.toBe(check);
+  });
+
+  it('6: as the sixth position it is refused by POSITION_LIMIT, and one of the five is not', async () => {
+    for (const fields of FOUR_MORE) {
+      expect(await place({ quantity: 1, ...fields })).toMatchObject({ status: 'FILLED' });
+    }
+    const sixth = await place({
+      ...FOUR_MORE[0],
+      symbol: 'KOTAKBANK',
+      stopLoss: '2050.00',
+      takeProfit: '2300.00',
+    });
+    expect(failing(sixth)).toEqual(['POSITION_LIMIT']);
+    expect(sixth).toMatchObject({ status: 'REJECTED', failedCheck: 'POSITION_LIMIT' });
+    expect(await place({ quantity: 1 })).toMatchObject({ status: 'FILLED' });
+  });
+});
+
+interface Detail {
+  readonly id: string;
+  readonly status: string;
+  readonly failedCheck: string | null;
+  readonly checks: readonly { readonly check: string; readonly verdict: string; readonly message: string }[];
+}
 
 function valueOf(trades: Book['trades']): Decimal {
   return trades.reduce((total, one) => total.plus(decimal(one.price).times(one.quantity)), decimal(0));
