@@ -183,11 +183,11 @@ async function readTicks(marketUrl: string, call: typeof fetch): Promise<Map<str
 
 /** A trader's token of its own, bound to the strategy; asked for once and kept 0600. */
 async function demoToken({ apiUrl, adminToken, dataDir }: DemoOptions): Promise<string> {
-  const file = path.join(dataDir, 'demo.token');
+  const file = path.join(dataDir, 'demo-strategy.token');
   const kept = readKept(file);
   if (kept !== null && (await isAccepted(apiUrl, kept))) return kept;
   const admin = createClient({ baseUrl: apiUrl, token: adminToken });
-  const { token } = await admin.createToken({ name: 'demo-strategy', role: 'trader' });
+  const { token } = await admin.createToken({ name: 'demo-strategy', role: 'trader', strategyId: STRATEGY });
   writeFileSync(file, token, { mode: 0o600 });
   return token;
 }
@@ -201,7 +201,9 @@ function readKept(file: string): string | null {
 }
 
 async function isAccepted(apiUrl: string, token: string): Promise<boolean> {
-  const response = await fetch(`${apiUrl}/v1/risk`, { headers: { Authorization: `Bearer ${token}` } });
+  const response = await fetch(`${apiUrl}/v1/orders?limit=1`, {
+    headers: { Authorization: `Bearer ${token}` },
+  });
   await response.body?.cancel();
   return response.ok;
 }
