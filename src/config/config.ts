@@ -89,11 +89,18 @@ const environment = z.object({
     .string()
     .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 visible ASCII characters')
     .optional(),
+  ENCRYPTION_KEY: z
+    .string()
+    .refine((text) => encryptionKeyOf(text) !== null, {
+      error: 'must be 32 random bytes in base64 or hex: openssl rand -base64 32',
+    })
+    .optional(),
   DATA_DIR: z.string().min(1).default('.sauda'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   BROKER: z.enum(['paper', 'kite'], { error: 'must be paper or kite' }).default('paper'),
   LIVE_TRADING: yesNo('no'),
   KITE_API_ROOT: url(['http:', 'https:']).optional(),
+  KITE_TICKER_ROOT: url(['ws:', 'wss:']).optional(),
   ZERODHA_API_KEY: z.string().min(1).optional(),
   ZERODHA_API_SECRET: z.string().min(1).optional(),
   ZERODHA_ACCESS_TOKEN: z.string().min(1).optional(),
@@ -167,6 +174,7 @@ const environment = z.object({
     .default('WARNING'),
   ALERT_WEBHOOK_TIMEOUT_MS: whole(5000, 100, 10_000),
   ...telegramEnvironment,
+  PAPER_HOST: z.string().min(1).default('127.0.0.1'),
   PAPER_PORT: whole(8081, 0, 65_535),
   PAPER_CONTROL_PORT: whole(8082, 0, 65_535),
   PAPER_FILL_DELAY_MS: whole(500, 0, 600_000),
@@ -174,6 +182,9 @@ const environment = z.object({
   PAPER_SLIPPAGE_PCT: exact('0.0002', 0, 0.5),
   PAPER_SEED: whole(1, 0, 4_294_967_295),
   PAPER_LATENCY_MS: whole(0, 0, 60_000),
+  PAPER_TRANSIT_MS: whole(0, 0, 600_000),
+  PAPER_PARTIAL_FILL_CHANCE: exact('0.05', 0, 1),
+  PAPER_VOLUME_CAP: whole(500, 0, 10_000_000),
   PAPER_REPLAY: z.string().min(1).optional(),
   PAPER_REPLAY_INSTRUMENT: z
     .string()
@@ -186,6 +197,16 @@ const environment = z.object({
 
 /** Every variable that is read. */
 export const VARIABLES: readonly string[] = Object.keys(environment.shape);
+
+const ENCRYPTION_KEY_BYTES = 32;
+
+/** The key that the text spells, in hex, base64 or base64url; null when it is none. */
+function encryptionKeyOf(text: string): Buffer | null {
+  const isHex = /^[0-9a-fA-F]{64}$/.test(text);
+  if (!isHex && !/^[\w+/-]+={0,2}$/.test(text)) return null;
+  const key = Buffer.from(text, isHex ? 'hex' : 'base64');
+  return key.length === ENCRYPTION_KEY_BYTES ? key : null;
+}
 
 /** What Kite takes (kite.md section 3.5). Other servers that speak its wire may take more. */
 const KITE_BUDGET = [
@@ -205,11 +226,15 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly adminToken: string | null;
+  /** For what is stored encrypted, 32 bytes; null: the one that is made in dataDir. */
+  readonly encryptionKey: Buffer | null;
   readonly dataDir: string;
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly broker: 'paper' | 'kite';
   /** Null: the built-in paper exchange, or Kite itself. */
   readonly kiteApiRoot: string | null;
+  /** Where prices and order updates are pushed; null: beside Kite's own API its ticker, beside another one none. */
+  readonly kiteTickerRoot: string | null;
   readonly zerodha: { readonly apiKey: string; readonly accessToken: string | null } | null;
   readonly accountBalance: Decimal;
   readonly limits: Limits;
@@ -248,6 +273,8 @@ export interface Config {
   /** Null: no bot. */
   readonly telegram: TelegramConfig | null;
   readonly paper: {
+    /** Of REST and ticker; the control port stays on loopback. */
+    readonly host: string;
     readonly port: number;
     readonly controlPort: number;
     readonly fillDelayMs: number;
@@ -255,6 +282,9 @@ export interface Config {
     readonly slippagePct: number;
     readonly seed: number;
     readonly latencyMs: number;
+    readonly transitMs: number;
+    readonly partialFillChance: number;
+    readonly volumeCap: number;
     /** Candles that drive the market, whose they are (null: the file's name says it), and the time of one. */
     readonly replay: {
       readonly file: string;
@@ -355,10 +385,12 @@ function toConfig(env: Environment): Config {
     host: env.HOST,
     port: env.PORT,
     adminToken: env.ADMIN_TOKEN ?? null,
+    encryptionKey: env.ENCRYPTION_KEY === undefined ? null : encryptionKeyOf(env.ENCRYPTION_KEY),
     dataDir: path.resolve(env.DATA_DIR),
     logLevel: env.LOG_LEVEL,
     broker: env.BROKER,
     kiteApiRoot: env.KITE_API_ROOT ?? null,
+    kiteTickerRoot: env.KITE_TICKER_ROOT ?? null,
     zerodha:
       env.ZERODHA_API_KEY === undefined
         ? null
@@ -430,6 +462,7 @@ function toConfig(env: Environment): Config {
     alerts: { repeatMs: env.ALERT_REPEAT_MS, webhook: webhookOf(env) },
     telegram: telegramOf(env),
     paper: {
+      host: env.PAPER_HOST,
       port: env.PAPER_PORT,
       controlPort: env.PAPER_CONTROL_PORT,
       fillDelayMs: env.PAPER_FILL_DELAY_MS,
@@ -437,6 +470,9 @@ function toConfig(env: Environment): Config {
       slippagePct: env.PAPER_SLIPPAGE_PCT.toNumber(),
       seed: env.PAPER_SEED,
       latencyMs: env.PAPER_LATENCY_MS,
+      transitMs: env.PAPER_TRANSIT_MS,
+      partialFillChance: env.PAPER_PARTIAL_FILL_CHANCE.toNumber(),
+      volumeCap: env.PAPER_VOLUME_CAP,
       replay:
         env.PAPER_REPLAY === undefined
           ? null

@@ -29,6 +29,7 @@ const INTRADAY: Rates = {
   exchange: rate('0.0000307'),
   stampBuy: rate('0.00003'),
 };
+const MARGIN_FUNDED: Rates = { ...DELIVERY, brokerage: rate('0.003') };
 const FUTURES: Rates = {
   brokerage: rate('0.0003'),
   flatBrokerage: false,
@@ -107,6 +108,7 @@ const NONE: Charges = {
 function ratesOf(type: InstrumentType, product: Product): Rates {
   if (type === 'FUT') return FUTURES;
   if (type === 'CE' || type === 'PE') return OPTIONS;
+  if (product === 'MTF') return MARGIN_FUNDED;
   return product === 'CNC' ? DELIVERY : INTRADAY;
 }
 

@@ -187,12 +187,13 @@ export class Floor {
     const account = this.parts.accounts.get(order.user);
     if (account === undefined) return;
     const others = [...account.working].filter((other) => other !== order);
-    const position = account.position(order.token, 'CNC');
-    const sellable = (): number =>
-      sellableDelivery(account.holdings.get(order.token), position, others, order.token);
+    const { token, product } = order;
+    const isDelivered = product === 'CNC' || product === 'MTF';
+    const holding = product === 'CNC' ? account.holdings.get(token) : undefined;
+    const sellable = (): number => sellableDelivery(holding, account.position(token, product), others, order);
     if (rejectMessage !== null) {
       this.end(order, () => reject(order, rejectMessage, rejectMessage));
-    } else if (order.product === 'CNC' && order.side === 'SELL' && remaining(order) > sellable()) {
+    } else if (isDelivered && order.side === 'SELL' && remaining(order) > sellable()) {
       this.end(order, () => reject(order, 'RMS:Rule: Check holdings', CHECK_HOLDINGS));
     } else {
       reachExchange(order, this.parts.ids.exchangeOrder(), nowMs, nowMs + this.parts.settings().fillDelayMs);

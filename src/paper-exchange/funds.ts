@@ -33,6 +33,8 @@ export interface Blocked {
 const SPAN_PCT = 9;
 const EXPOSURE_PCT = 3;
 const MIS_EQUITY_PCT = 20;
+/** The broker funds the other half; a real list has a share for each scrip. */
+const MTF_EQUITY_PCT = 50;
 
 export function noneBlocked(): Blocked {
   return { span: 0, exposure: 0, premium: 0, equity: 0 };
@@ -42,7 +44,7 @@ export function totalBlocked(blocked: Blocked): Paise {
   return blocked.span + blocked.exposure + blocked.premium + blocked.equity;
 }
 
-/** Margin of opening `quantity` at `price`: CNC 100%, MIS equity 20%, bought options the premium, the rest like SPAN. */
+/** Margin of opening `quantity` at `price`: CNC 100%, MTF 50%, MIS equity 20%, bought options the premium, the rest like SPAN. */
 export function marginOf(
   instrument: Instrument,
   product: Product,
@@ -53,8 +55,11 @@ export function marginOf(
   const blocked = noneBlocked();
   if (quantity === 0) return blocked;
   if (instrument.type === 'EQ' || instrument.type === 'INDEX') {
-    if (product !== 'CNC') blocked.equity = percent(quantity * price, MIS_EQUITY_PCT);
-    else if (side === 'BUY') blocked.equity = quantity * price;
+    const isDelivered = product === 'CNC' || product === 'MTF';
+    if (!isDelivered) blocked.equity = percent(quantity * price, MIS_EQUITY_PCT);
+    else if (side === 'BUY') {
+      blocked.equity = product === 'CNC' ? quantity * price : percent(quantity * price, MTF_EQUITY_PCT);
+    }
     return blocked;
   }
   if (instrument.type !== 'FUT' && side === 'BUY') {
@@ -159,16 +164,17 @@ export function marginPrice(order: Pick<Order, 'price' | 'trigger'>, last: Paise
   return order.price > 0 ? order.price : Math.max(order.trigger, last);
 }
 
-/** Most shares a CNC sell may have: holdings and today's net purchases less what other live sells take. */
+/** Most shares a delivered sell may have: holdings (CNC) and the position, less what other live sells take. */
 export function sellableDelivery(
   holding: Holding | undefined,
   position: Position | undefined,
   liveOrders: Iterable<Order>,
-  token: number,
+  of: { readonly token: number; readonly product: Product },
 ): number {
   let free = (holding?.quantity ?? 0) + (position === undefined ? 0 : openQuantity(position));
   for (const order of liveOrders) {
-    if (order.token === token && order.product === 'CNC' && order.side === 'SELL') free -= remaining(order);
+    if (order.token === of.token && order.product === of.product && order.side === 'SELL')
+      free -= remaining(order);
   }
   return free;
 }

@@ -22,7 +22,7 @@ interface Item {
 }
 
 const MAX_ITEMS = 500;
-const PRODUCTS: readonly Product[] = ['CNC', 'MIS', 'NRML'];
+const PRODUCTS: readonly Product[] = ['CNC', 'MIS', 'NRML', 'MTF'];
 
 /** POST /margins/orders: each order on its own. The compact mode shows no components, as Kite documents. */
 export function orderMargins(body: unknown, market: Market, compact: boolean): Answer<Row[]> {

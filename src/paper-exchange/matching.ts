@@ -58,7 +58,8 @@ function slipped(order: Order, market: MarketView, slippagePct: number): Paise {
   const buying = order.side === 'BUY';
   const from = order.triggeredAt ?? market.last;
   const worse = buying ? Math.max(from, market.last) : Math.min(from, market.last);
-  const slip = (worse * slippagePct) / 100;
+  // A fraction such as 0.0001 is not exact: what it misses by must not cost a tick.
+  const slip = Math.round(worse * slippagePct * 1e6) / 1e6;
   return buying ? ceilToTick(worse + slip, market.tick) : floorToTick(worse - slip, market.tick);
 }
 

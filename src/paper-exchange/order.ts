@@ -1,7 +1,7 @@
 import type { Paise } from './paise.ts';
 
 export type Side = 'BUY' | 'SELL';
-export type Product = 'CNC' | 'MIS' | 'NRML';
+export type Product = 'CNC' | 'MIS' | 'NRML' | 'MTF';
 export type OrderType = 'MARKET' | 'LIMIT' | 'SL' | 'SL-M';
 export type Validity = 'DAY' | 'IOC' | 'TTL';
 export type Variety = 'regular' | 'amo';

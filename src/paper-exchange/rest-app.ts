@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
 import type { Account } from './account.ts';
+import { istDateTime } from './clock.ts';
 import type { CallTwist } from './exchange.ts';
 import type { Call, Fault } from './faults.ts';
 import { BAD_TOKEN, type KiteError, TOO_MANY_REQUESTS } from './kite-error.ts';
@@ -39,7 +40,7 @@ export function createRestApp(parts: RestParts): Hono<{ Bindings: HttpBindings }
   }
   app.post('/session/token', async (c) => {
     count(parts, 'session');
-    return send(openSession(new URLSearchParams(await c.req.text())));
+    return send(openSession(new URLSearchParams(await c.req.text()), parts.nowMs()));
   });
   app.notFound(() => send(failure(NOT_FOUND)));
   app.onError(() => send(failure(INTERNAL)));
@@ -47,7 +48,7 @@ export function createRestApp(parts: RestParts): Hono<{ Bindings: HttpBindings }
 }
 
 /** Exchanges a request token for an access token. Any checksum passes: there is no secret to protect. */
-function openSession(form: URLSearchParams): Answer {
+function openSession(form: URLSearchParams, nowMs: number): Answer {
   const requestToken = form.get('request_token') ?? '';
   const token = USER_TOKEN.test(requestToken) ? requestToken : 'paper';
   const user = authenticate(form.get('api_key') ?? '', token);
@@ -59,7 +60,7 @@ function openSession(form: URLSearchParams): Answer {
     user_shortname: 'Paper',
     broker: 'ZERODHA',
     exchanges: ['NSE', 'NFO'],
-    products: ['CNC', 'NRML', 'MIS'],
+    products: ['CNC', 'NRML', 'MIS', 'MTF'],
     order_types: ['MARKET', 'LIMIT', 'SL', 'SL-M'],
     avatar_url: null,
     user_id: user,
@@ -69,7 +70,7 @@ function openSession(form: URLSearchParams): Answer {
     enctoken: '',
     refresh_token: '',
     silo: '',
-    login_time: '1970-01-01 00:00:00',
+    login_time: istDateTime(nowMs),
     meta: { demat_consent: 'physical' },
   });
 }

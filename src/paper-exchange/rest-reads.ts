@@ -129,7 +129,7 @@ function profile(user: string): Record<string, unknown> {
     user_shortname: 'Paper',
     broker: 'ZERODHA',
     exchanges: ['NSE', 'NFO'],
-    products: ['CNC', 'NRML', 'MIS'],
+    products: ['CNC', 'NRML', 'MIS', 'MTF'],
     order_types: ['MARKET', 'LIMIT', 'SL', 'SL-M'],
     avatar_url: null,
     meta: { demat_consent: 'physical' },

@@ -34,8 +34,8 @@ type Check = (terms: OrderTerms, context: TermsContext) => string | null;
 const checkProduct: Check = (terms, { quote, product }) => {
   const { instrument } = quote;
   if (instrument.type === 'INDEX') return `${instrument.tradingsymbol} is an index and cannot be traded.`;
-  if (instrument.exchange === 'NFO' && product === 'CNC') {
-    return 'Invalid `product`. CNC is not allowed for derivatives. Use NRML or MIS.';
+  if (instrument.exchange === 'NFO' && (product === 'CNC' || product === 'MTF')) {
+    return `Invalid \`product\`. ${product} is not allowed for derivatives. Use NRML or MIS.`;
   }
   if (instrument.exchange === 'NSE' && product === 'NRML') {
     return 'Invalid `product`. NRML is not allowed for equity. Use CNC or MIS.';

@@ -17,7 +17,7 @@ export interface Settings {
   readonly fillDelayMs: number;
   /** Chance that one try of a marketable order fills, 0 to 1. */
   readonly fillProbability: number;
-  /** How much worse than the last price MARKET and SL-M orders fill, in percent of the price. */
+  /** How much worse than the last price MARKET and SL-M orders fill, as a fraction of the price: 0.0002 is 0.02%. */
   readonly slippagePct: number;
   /** Delay of every REST answer. */
   readonly latencyMs: number;
@@ -35,7 +35,7 @@ export interface Settings {
 export const DEFAULT_SETTINGS: Settings = {
   fillDelayMs: 500,
   fillProbability: 0.95,
-  slippagePct: 0.02,
+  slippagePct: 0.0002,
   latencyMs: 0,
   transitMs: 0,
   volumeCap: 500,
@@ -59,7 +59,7 @@ interface Range {
 const NUMBER_RANGES: Record<Exclude<keyof Settings, 'walking' | 'rateLimits'>, Range> = {
   fillDelayMs: { min: 0, max: 3_600_000, whole: true },
   fillProbability: { min: 0, max: 1, whole: false },
-  slippagePct: { min: 0, max: 10, whole: false },
+  slippagePct: { min: 0, max: 0.5, whole: false },
   latencyMs: { min: 0, max: 60_000, whole: true },
   transitMs: { min: 0, max: 600_000, whole: true },
   volumeCap: { min: 0, max: 10_000_000, whole: true },

@@ -59,6 +59,7 @@ export function paperOptions(config: Config, dataDir: string): Parameters<typeof
   const { paper } = config;
   return {
     clock: systemClock,
+    host: paper.host,
     port: paper.port,
     controlPort: paper.controlPort,
     file: path.join(dataDir, 'paper-exchange.journal'),
@@ -66,8 +67,11 @@ export function paperOptions(config: Config, dataDir: string): Parameters<typeof
     seed: paper.seed,
     fillDelayMs: paper.fillDelayMs,
     fillProbability: paper.fillProbability,
-    slippagePct: paper.slippagePct * 100,
+    slippagePct: paper.slippagePct,
     latencyMs: paper.latencyMs,
+    transitMs: paper.transitMs,
+    partialFillChance: paper.partialFillChance,
+    volumeCap: paper.volumeCap,
     ...(paper.replay === null ? {} : { replay: replayOptions(paper.replay) }),
   };
 }

@@ -33,7 +33,9 @@ describe('the configuration of an empty environment', () => {
       adminToken: null,
       dataDir: path.resolve('.sauda'),
       broker: 'paper',
+      encryptionKey: null,
       kiteApiRoot: null,
+      kiteTickerRoot: null,
       zerodha: null,
       pollIntervalMs: 1000,
       reconcileIntervalMs: 30_000,
@@ -50,7 +52,31 @@ describe('the configuration of an empty environment', () => {
       demo: true,
       failpoints: '',
     });
-    expect(config().paper).toMatchObject({ port: 8081, controlPort: 8082 });
+    expect(config().paper).toMatchObject({
+      ...{ host: '127.0.0.1', port: 8081, controlPort: 8082, replay: null },
+      ...{ transitMs: 0, partialFillChance: 0.05, volumeCap: 500 },
+    });
+  });
+
+  it('takes an ENCRYPTION_KEY of 32 bytes in hex or base64, and no other', () => {
+    const key = Buffer.from(Array.from({ length: 32 }, (_, n) => 7 * n));
+    for (const text of [key.toString('hex'), key.toString('base64'), key.toString('base64url')]) {
+      expect(config({ ENCRYPTION_KEY: text }).encryptionKey?.equals(key)).toBe(true);
+    }
+    for (const text of ['secret', key.toString('hex').slice(2), `${key.toString('hex')}00`, 'ü'.repeat(43)]) {
+      expect(named({ ENCRYPTION_KEY: text })).toEqual(['ENCRYPTION_KEY']);
+    }
+  });
+
+  it('takes the address of a ticker, which is a web socket', () => {
+    expect(config({ KITE_TICKER_ROOT: 'ws://127.0.0.1:8081' }).kiteTickerRoot).toBe('ws://127.0.0.1:8081');
+    expect(named({ KITE_TICKER_ROOT: 'http://127.0.0.1:8081' })).toEqual(['KITE_TICKER_ROOT']);
+  });
+
+  it('takes whose candles are replayed', () => {
+    const replay = { PAPER_REPLAY: 'day.json', PAPER_REPLAY_INSTRUMENT: 'NSE:M&M' };
+    expect(config(replay).paper.replay).toEqual({ file: 'day.json', instrument: 'NSE:M&M', candleMs: 2000 });
+    expect(named({ PAPER_REPLAY_INSTRUMENT: 'RELIANCE' })).toEqual(['PAPER_REPLAY_INSTRUMENT']);
   });
 
   it('has the limits of the brief, and of the rest only those on values and duplicates', () => {

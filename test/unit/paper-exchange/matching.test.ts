@@ -73,7 +73,7 @@ describe('filling limit orders', () => {
         rupees,
         fc.boolean(),
         fc.boolean(),
-        fc.double({ min: 0, max: 5, noNaN: true }),
+        fc.double({ min: 0, max: 0.05, noNaN: true }),
         fc.integer(),
         (side, limit, last, passive, isMarket, slippagePct, seed) => {
           const order = {
@@ -115,14 +115,14 @@ describe('market orders', () => {
   });
 
   it('fills worse than the last price by the slippage', () => {
-    const venue = new Venue({ settings: { slippagePct: 0.1 } });
+    const venue = new Venue({ settings: { slippagePct: 0.001 } });
     const order = venue.place(MARKET_BUY);
     venue.pass(500);
     expect(venue.fillPrices(order)).toEqual([2452.5]);
   });
 
   it('does not slip a limit order', () => {
-    const venue = new Venue({ settings: { slippagePct: 0.1 } });
+    const venue = new Venue({ settings: { slippagePct: 0.001 } });
     const order = venue.place({ ...RESTING_BUY, price: 2499 });
     venue.pass(500);
     expect(venue.fillPrices(order)).toEqual([2450]);

@@ -34,6 +34,7 @@ const REFUSED: readonly (readonly [string, Fields, string])[] = [
   ['a stop without a trigger', { order_type: 'SL' }, 'Missing or empty field `trigger_price`'],
   ['NRML for a share', { product: 'NRML' }, 'Invalid `product`'],
   ['CNC for a future', { ...FUTURE, quantity: 75, product: 'CNC' }, 'Invalid `product`'],
+  ['MTF for a future', { ...FUTURE, quantity: 75, product: 'MTF' }, 'MTF is not allowed for derivatives'],
   ['part of a lot', { ...FUTURE, quantity: 70 }, 'lot size 75'],
   [
     'more than the freeze quantity',
@@ -67,6 +68,18 @@ describe('refusals before the book', () => {
       message:
         'Insufficient funds. Required margin is 24400.00 but available margin is 10000.00. Check the orderbook for open orders.',
     });
+  });
+
+  it('takes margin-funded shares for half their value, and lets no more of them be sold than are held', () => {
+    const venue = new Venue({ openingFunds: 1_300_000 });
+    const bought = venue.place({ ...RESTING_BUY, product: 'MTF', price: 2460 });
+    venue.pass(1000);
+    expect(bought.status).toBe('COMPLETE');
+    const funds = venue.account.funds(venue.exchange.market);
+    expect(funds.blocked.equity).toBe(1_225_000);
+    const sell = { ...RESTING_BUY, product: 'MTF', transaction_type: 'SELL', price: 2500 };
+    expect(venue.place({ ...sell, quantity: 11 }).status).toBe('REJECTED');
+    expect(venue.place({ ...sell, quantity: 10 }).status).not.toBe('REJECTED');
   });
 
   it('accepts every share at its own tick', () => {
