@@ -205,10 +205,12 @@ function reduce(current: PositionCycle, entry: PositionEntry, size: number, char
 }
 
 function touched(current: PositionCycle, entry: PositionEntry): PositionCycle {
+  // Shares that a split or a bonus adds cost nothing: nobody traded at that price.
+  const traded = entry.kind !== 'CORPORATE_ACTION';
   return {
     ...current,
     highestPrice: entry.price.gt(current.highestPrice) ? entry.price : current.highestPrice,
-    lowestPrice: entry.price.lt(current.lowestPrice) ? entry.price : current.lowestPrice,
+    lowestPrice: traded && entry.price.lt(current.lowestPrice) ? entry.price : current.lowestPrice,
     lastEntryAt: entry.tradedAt,
     lastTradeId: entry.tradeId,
   };

@@ -1,14 +1,26 @@
 import {
   type ReconciliationRow,
+  type StoredDifference,
+  findAdjustmentOf,
   findReconciliation,
-  readHeldKeys,
+  readBooks,
+  readTradedToday,
+  readUnsettledKeys,
   settleDifference,
 } from '../db/stores/reconciliation-store.ts';
 import { EXCHANGES, PRODUCTS } from '../domain/instrument.ts';
 import type { Decimal } from '../domain/money.ts';
 import { type Result, err, ok } from '../lib/result.ts';
-import { compareQuantities } from '../reconciliation/positions.ts';
+import { failpoint } from '../lib/failpoint.ts';
+import {
+  type DeliveryFigures,
+  compareQuantities,
+  isSameDifference,
+  keyName,
+  missingPositions,
+} from '../reconciliation/positions.ts';
 import { adjustPosition } from './adjust-position.ts';
+import { bookCorporateAction } from './book-corporate-action.ts';
 import type { Context } from './context.ts';
 
 export { listReconciliations, findReconciliation } from '../db/stores/reconciliation-store.ts';
@@ -38,7 +50,8 @@ export interface ApproveRefusal {
 
 /**
  * A person takes the broker's figure for ours. The broker is asked again first: only what still differs by the very
- * same figures is adjusted. Approved twice is approved once.
+ * same figures, with no order of the key live, is adjusted. Approved twice is approved once, also when a crash came in
+ * between: what the journal has of it is not booked again. A corporate action leaves the cost as it is.
  */
 export async function approveDifference(
   context: Context,
@@ -51,8 +64,15 @@ export async function approveDifference(
     return err({ code: 'NOT_FOUND', message: 'There is no such difference.' });
   }
   if (difference.state === 'APPROVED') return ok(run);
+  if (difference.state === 'SEEN') {
+    const message = 'One run alone has seen it: it counts when the next one does, too.';
+    return err({ code: 'DIFFERENCE_CHANGED', message });
+  }
   if (difference.state !== 'PROPOSED') {
-    return err({ code: 'DIFFERENCE_SETTLED', message: 'Trades with the broker’s ids settled it.' });
+    return err({
+      code: 'DIFFERENCE_SETTLED',
+      message: 'There is nothing to decide: it is settled or explained.',
+    });
   }
   const { symbol } = difference;
   const exchange = EXCHANGES.find((known) => known === difference.exchange);
@@ -61,7 +81,9 @@ export async function approveDifference(
   if (instrument === null || product === undefined) {
     return err({ code: 'NOT_TRADED_HERE', message: `${difference.exchange}:${symbol} is not listed here.` });
   }
-  const still = await differsStill(context, accountId, difference).catch((error: unknown) => {
+  const booked = await findAdjustmentOf(context.db, run, index);
+  if (booked !== null) return settle(context, run, index, booked);
+  const still = await differsStill(context, run, difference).catch((error: unknown) => {
     context.log.warn({ err: error, accountId }, 'the broker could not be asked about a difference');
     return null;
   });
@@ -72,7 +94,8 @@ export async function approveDifference(
     const message = 'Our books or the broker’s say something else by now: run the reconciliation again.';
     return err({ code: 'DIFFERENCE_CHANGED', message });
   }
-  const adjusted = await adjustPosition(context, {
+  const isCorporate = difference.cause === 'CORPORATE_ACTION' && wanted.price?.gt(0) !== true;
+  const adjusted = await (isCorporate ? bookCorporateAction : adjustPosition)(context, {
     ...{ accountId, actor, instrument, product, reason },
     quantity: difference.brokers,
     onlyFrom: difference.ours,
@@ -83,27 +106,40 @@ export async function approveDifference(
     const { code, message } = adjusted.error;
     return err({ code: code === 'POSITION_CHANGED' ? 'DIFFERENCE_CHANGED' : code, message });
   }
-  await settleDifference(context.db, run, index, {
-    ...{ state: 'APPROVED', settledBy: actor, settledReason: reason },
-  });
-  return ok((await findReconciliation(context.db, accountId, runId)) ?? run);
+  await failpoint('approve.adjusted');
+  return settle(context, run, index, { actor, reason });
 }
 
-type Figures = Pick<
-  ReconciliationRow['differences'][number],
-  'exchange' | 'symbol' | 'product' | 'ours' | 'brokers'
->;
+/** Who booked it, and why: after a crash in between, whoever asked first. */
+async function settle(
+  { db }: Context,
+  run: ReconciliationRow,
+  index: number,
+  { actor, reason }: { readonly actor: string; readonly reason: string },
+): Promise<Result<ReconciliationRow, ApproveRefusal>> {
+  await settleDifference(db, run, index, { state: 'APPROVED', settledBy: actor, settledReason: reason });
+  return ok((await findReconciliation(db, run.accountId, run.id)) ?? run);
+}
 
-async function differsStill(context: Context, accountId: string, wanted: Figures): Promise<boolean> {
+/** By the measure of the run that proposed it; an order of the key that is live may be what is missing. */
+async function differsStill(
+  context: Context,
+  { accountId }: ReconciliationRow,
+  wanted: StoredDifference,
+): Promise<boolean> {
   const broker = context.broker(accountId);
   const [positions, holdings] = await Promise.all([broker.getPositions(), broker.getHoldings()]);
-  const ours = await readHeldKeys(context.db, accountId);
-  return compareQuantities(ours, { net: positions.net, holdings }).some(
-    (one) =>
-      one.exchange === wanted.exchange &&
-      one.symbol === wanted.symbol &&
-      one.product === wanted.product &&
-      one.ours === wanted.ours &&
-      one.brokers === wanted.brokers,
-  );
+  const { keys } = await readBooks(context.db, accountId);
+  const { live } = await readUnsettledKeys(context.db, accountId);
+  const name = keyName(wanted);
+  if (
+    live.has(name) ||
+    missingPositions(await readTradedToday(context.db, accountId), positions.net) !== null
+  ) {
+    return false;
+  }
+  const before = wanted.evidence['before'] as DeliveryFigures | undefined;
+  const measure = before === undefined ? {} : { [name]: before };
+  const found = compareQuantities(keys, { net: positions.net, holdings }, measure);
+  return found.some((one) => isSameDifference(one, wanted));
 }

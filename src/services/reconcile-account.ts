@@ -1,46 +1,60 @@
 import type { BrokerFunds } from '../broker/port.ts';
-import { INVARIANTS } from '../db/invariants.ts';
 import {
-  type FoundTrade,
+  type Books,
+  type JournalSpan,
+  type ReconciliationEvidence,
   type ReconciliationRow,
   type StoredDifference,
+  closeCutOffRuns,
   findNewestReconciliation,
   finishReconciliation,
   insertReconciliation,
-  readHeldKeys,
+  readAdjustedKeys,
+  readBooks,
+  readOrdersFound,
+  readTradedToday,
   readTradesFound,
   readUnsettledKeys,
-  sweepReconciliations,
 } from '../db/stores/reconciliation-store.ts';
 import { beatReconciliation } from '../db/stores/step-store.ts';
 import { failpoint } from '../lib/failpoint.ts';
-import { type QuantityDifference, compareQuantities, isSameDifference } from '../reconciliation/positions.ts';
+import {
+  type BrokerBooks,
+  type DeliveryFigures,
+  type QuantityDifference,
+  compareQuantities,
+  deliveryFigures,
+  isSameDifference,
+  keyName,
+  missingPositions,
+} from '../reconciliation/positions.ts';
 import type { Context } from './context.ts';
 import { holdLease } from './hold-lease.ts';
 import { pollAccount } from './poll-account.ts';
+import { orderFindings, repairsOf } from './reconcile-findings.ts';
+import { tellFailedRuns, tellRun } from './tell-reconciliation.ts';
 
 /** Looks at the broker's positions in one run: a fill between two reads is no difference. */
 const MAX_LOOKS = 4;
 /** A fill of ours that was recorded later than this after it happened had been missed by the polls. */
 const MISSED_AFTER_MS = 15_000;
 /** Another process may be polling just now. */
-const POLL_TRIES = 80;
+const POLL_TRIES = 120;
 const POLL_PAUSE_MS = 250;
 /** A run that takes longer than this loses its lease. */
 const LONGEST_MS = 120_000;
-/** Runs without a finding that are kept: a day of them at one in 30 s. */
-const CLEAN_RUNS_KEPT = 2880;
 
-type ReadKey = Pick<StoredDifference, 'exchange' | 'symbol' | 'product'>;
-const nameOf = ({ exchange, symbol, product }: ReadKey): string => `${exchange}:${symbol}/${product}`;
-const conditionOf = (key: ReadKey): string => `position:${nameOf(key)}:differs`;
-const BROKEN = 'books:invariant';
+/** The broker's answer can not be all there is: it proves nothing. */
+class NotWholeError extends Error {
+  override readonly name = 'NotWholeError';
+}
 
 /**
  * Compares an account with its broker: orders and trades (a poll of everything), then positions with holdings, and
- * margins; then the cheap invariants. What broker trade ids explain is repaired by them; any other difference that
- * stands at two looks is proposed, told, and waits for a person. A read that failed proves nothing and changes nothing.
- * Null when another run of the account is under way. A run cut off by a crash is closed as FAILED by the next.
+ * margins; then the cheap invariants. What broker trade ids explain is repaired by them; any other difference that two
+ * runs in a row show is proposed, told, and waits for a person. A read that failed, or can not be whole, proves nothing
+ * and changes nothing. Null when another run of the account is under way. A run cut off by a crash is closed as FAILED
+ * by the next.
  */
 export async function reconcileAccount(
   context: Context,
@@ -56,54 +70,84 @@ export async function reconcileAccount(
 
 async function runOnce(context: Context, accountId: string, startedBy: string): Promise<ReconciliationRow> {
   await beatReconciliation(context.db, accountId);
-  await sweepReconciliations(context.db, accountId, CLEAN_RUNS_KEPT);
+  await closeCutOffRuns(context.db, accountId);
   const previous = await findNewestReconciliation(context.db, accountId);
   const run = { accountId, id: context.newId() };
-  const startedAt = await insertReconciliation(context.db, { ...run, startedBy });
+  await insertReconciliation(context.db, { ...run, startedBy });
   await failpoint('reconcile.begun');
-  const since = previous ?? { startedAt, differences: [] };
-  const found = await compare(context, accountId, since).catch((error: unknown) => {
+  const found = await compare(context, accountId, previous).catch((error: unknown) => {
     context.log.warn({ err: error, accountId }, 'a reconciliation could not be made');
     return { fault: error instanceof Error ? error.message : String(error) };
   });
   if ('fault' in found) {
-    const failed = { status: 'FAILED', checked: 0, differences: [], fault: found.fault } as const;
-    return await finishReconciliation(context.db, { ...run, ...failed });
+    const failed = { status: 'FAILED', checked: 0, differences: [], evidence: null, ...found } as const;
+    const row = await finishReconciliation(context.db, { ...run, ...failed });
+    await tellFailedRuns(context, accountId, found.fault);
+    return row;
   }
   await failpoint('reconcile.compared');
-  await tell(context, accountId, found);
+  await tellRun(context, accountId, found.differences);
   const status = found.differences.length === 0 ? 'CLEAN' : 'DIFFERENCES';
-  return await finishReconciliation(context.db, { ...run, ...found, status, fault: null });
+  return finishReconciliation(context.db, { ...run, ...found, status, fault: null });
 }
 
 interface Comparison {
   /** Keys, orders and trades that were compared. */
   readonly checked: number;
   readonly differences: readonly StoredDifference[];
+  readonly evidence: ReconciliationEvidence;
 }
 
-/** The run before: what it told is not told again. */
-type Previous = Pick<ReconciliationRow, 'startedAt' | 'differences'>;
-
-async function compare(context: Context, accountId: string, previous: Previous): Promise<Comparison> {
+async function compare(
+  context: Context,
+  accountId: string,
+  previous: ReconciliationRow | null,
+): Promise<Comparison> {
+  const { db } = context;
+  const before = previous?.evidence ?? null;
+  const afterSeq = before?.seq ?? (await readBooks(db, accountId)).seq;
   const checked = await readEverything(context, accountId);
-  const told = JSON.stringify(previous.differences.map(({ evidence }) => evidence));
-  const trades = await readTradesFound(context.db, accountId, previous.startedAt, MISSED_AFTER_MS);
-  const repaired = repairsOf(trades.filter((trade) => !told.includes(nameOfTrade(trade))));
-  const standing = await standingDifferences(context, accountId);
+  const standing = await standingDifferences(context, accountId, { previous, afterSeq });
+  const span = { afterSeq, toSeq: standing.books.seq };
+  const held = new Map(standing.books.keys.map((key) => [keyName(key), key.quantity]));
+  const trades = await readTradesFound(db, accountId, span, MISSED_AFTER_MS);
+  const orders = await readOrdersFound(db, accountId, span);
   return {
     checked: checked + standing.keys,
     differences: [
-      ...repaired,
-      ...standing.differences.map((one) => ({
-        ...one,
-        state: 'PROPOSED' as const,
-        evidence: standing.evidence,
-        settledBy: null,
-        settledReason: null,
-      })),
+      ...orderFindings(orders),
+      ...repairsOf(trades, held),
+      ...standing.differences.map((one) => positionDifference(one, standing, previous)),
     ],
+    evidence: standing.evidence,
   };
+}
+
+/** One run alone may have met a moment in between: what the run before saw, too, counts (protocol.md). */
+function positionDifference(
+  one: QuantityDifference,
+  { evidence, measure }: Standing,
+  previous: ReconciliationRow | null,
+): StoredDifference {
+  const { positionsRead, holdingsRead, available } = evidence;
+  const was = measure[keyName(one)];
+  const shown = { positionsRead, holdingsRead, available, ...(was === undefined ? {} : { before: was }) };
+  const difference = {
+    kind: 'POSITION' as const,
+    ...one,
+    evidence: shown,
+    settledBy: null,
+    settledReason: null,
+  };
+  if (one.cause === 'T_PLUS_ONE') return { ...difference, state: 'EXPLAINED' };
+  const again = previous?.differences.some(
+    (old) => isOpen(old) && (old.kind ?? 'POSITION') === 'POSITION' && isSameDifference(old, one),
+  );
+  return { ...difference, state: again === true ? 'PROPOSED' : 'SEEN' };
+}
+
+function isOpen({ state }: StoredDifference): boolean {
+  return state === 'SEEN' || state === 'PROPOSED';
 }
 
 /** Orders and trades: one whole poll of ours, not one that somebody else began before. How many rows changed. */
@@ -118,17 +162,26 @@ async function readEverything(context: Context, accountId: string): Promise<numb
 
 interface Standing {
   readonly keys: number;
+  readonly books: Books;
   readonly differences: readonly QuantityDifference[];
-  readonly evidence: Readonly<Record<string, unknown>>;
+  readonly evidence: ReconciliationEvidence;
+  /** What delivery was measured by, by key. */
+  readonly measure: Readonly<Record<string, DeliveryFigures>>;
+}
+
+/** The run before, and from where in the journal this one looks. */
+interface Since {
+  readonly previous: ReconciliationRow | null;
+  readonly afterSeq: number;
 }
 
 /** Differences that two looks in a row show alike, the book having been read between them. */
-async function standingDifferences(context: Context, accountId: string): Promise<Standing> {
-  let last = await lookOnce(context, accountId);
+async function standingDifferences(context: Context, accountId: string, since: Since): Promise<Standing> {
+  let last = await lookOnce(context, accountId, since);
   let standing: readonly QuantityDifference[] = [];
   for (let looks = 1; looks < MAX_LOOKS && last.differences.length > 0; looks += 1) {
     await readEverything(context, accountId);
-    const now = await lookOnce(context, accountId);
+    const now = await lookOnce(context, accountId, since);
     const { differences } = last;
     standing = now.differences.filter((one) => differences.some((old) => isSameDifference(old, one)));
     last = now;
@@ -137,116 +190,73 @@ async function standingDifferences(context: Context, accountId: string): Promise
   return { ...last, differences: standing };
 }
 
-async function lookOnce(context: Context, accountId: string): Promise<Standing> {
+async function lookOnce(context: Context, accountId: string, since: Since): Promise<Standing> {
+  const { db } = context;
   const broker = context.broker(accountId);
+  const traded = await broker.getTrades();
   const [positions, holdings, funds] = await Promise.all([
     broker.getPositions(),
     broker.getHoldings(),
     broker.getMargins(),
   ]);
-  const ours = await readHeldKeys(context.db, accountId);
-  const unsettled = await readUnsettledKeys(context.db, accountId);
-  const differences = compareQuantities(ours, { net: positions.net, holdings }).filter(
-    (one) => !unsettled.has(nameOf(one)),
+  const listed = traded.map(({ exchange, tradingsymbol }) => ({ exchange, symbol: tradingsymbol }));
+  const missing = missingPositions([...listed, ...(await readTradedToday(db, accountId))], positions.net);
+  if (missing !== null) throw new NotWholeError(missing);
+  const brokers: BrokerBooks = { net: positions.net, holdings };
+  const books = await readBooks(db, accountId);
+  const unsettled = await readUnsettledKeys(db, accountId);
+  const measure = await measureOf(context, accountId, since, books);
+  const differences = compareQuantities(books.keys, brokers, measure).filter(
+    (one) => !unsettled.live.has(keyName(one)),
   );
+  const differing = new Set(differences.filter(({ cause }) => cause !== 'T_PLUS_ONE').map(keyName));
   return {
-    keys: ours.length + positions.net.length + holdings.length,
+    keys: books.keys.length + positions.net.length + holdings.length,
+    books,
     differences,
+    measure,
     evidence: {
+      seq: books.seq,
       positionsRead: positions.net.length,
       holdingsRead: holdings.length,
       available: availableOf(funds),
+      delivery: measureNext(
+        deliveryFigures(books.keys, brokers),
+        measure,
+        (name) => differing.has(name) || unsettled.moving.has(name),
+      ),
     },
   };
 }
 
+/** What the run before saw of delivery, but of keys that a person has set since. */
+async function measureOf(
+  { db }: Context,
+  accountId: string,
+  { previous, afterSeq }: Since,
+  { seq }: Books,
+): Promise<Readonly<Record<string, DeliveryFigures>>> {
+  const span: JournalSpan = { afterSeq, toSeq: seq };
+  const adjusted = await readAdjustedKeys(db, accountId, span);
+  return Object.fromEntries(
+    Object.entries(previous?.evidence?.delivery ?? {}).filter(([name]) => !adjusted.has(name)),
+  );
+}
+
+/** What the next run measures by: a key that differs, or moves, keeps what was there before it did. */
+function measureNext(
+  now: Readonly<Record<string, DeliveryFigures>>,
+  before: Readonly<Record<string, DeliveryFigures>>,
+  keepsBefore: (name: string) => boolean,
+): Record<string, DeliveryFigures> {
+  return Object.fromEntries(
+    Object.entries(now).flatMap(([name, figures]) => {
+      const kept = keepsBefore(name) ? before[name] : figures;
+      return kept === undefined ? [] : [[name, kept] as const];
+    }),
+  );
+}
+
 function availableOf({ equity, commodity }: BrokerFunds): Readonly<Record<string, string | null>> {
   return { equity: equity?.net.toFixed() ?? null, commodity: commodity?.net.toFixed() ?? null };
-}
-
-/** One repaired difference for each key whose books moved by trades that only this run brought. */
-function repairsOf(trades: readonly FoundTrade[]): StoredDifference[] {
-  const keys = new Map<string, FoundTrade[]>();
-  for (const trade of trades) keys.set(nameOf(trade), [...(keys.get(nameOf(trade)) ?? []), trade]);
-  return [...keys.values()].flatMap((of) => {
-    const [first] = of;
-    if (first === undefined) return [];
-    const moved = of.reduce((sum, { side, quantity }) => sum + (side === 'BUY' ? quantity : -quantity), 0);
-    const { exchange, symbol, product } = first;
-    return {
-      ...{ exchange, symbol, product, ours: 0, brokers: moved, cause: causeOf(first) },
-      state: 'REPAIRED' as const,
-      evidence: {
-        trades: of.map((trade) => ({
-          ...{ trade: nameOfTrade(trade), side: trade.side, quantity: trade.quantity },
-          tradedAt: trade.tradedAt.toISOString(),
-        })),
-      },
-      settledBy: 'oms',
-      settledReason: 'trades with the broker’s ids',
-    };
-  });
-}
-
-/** The broker's ids of a trade. */
-function nameOfTrade({ tradeId, brokerOrderId }: FoundTrade): string {
-  return `${brokerOrderId}/${tradeId}`;
-}
-
-function causeOf({ cause, byBroker }: FoundTrade): StoredDifference['cause'] {
-  if (cause !== 'EXTERNAL') return 'MISSED_FILL';
-  return byBroker ? 'RMS_SQUARE_OFF' : 'MANUAL_TRADE';
-}
-
-/** Alerts of differences that stand are raised, those of differences that are gone end; so with the invariants. */
-async function tell(context: Context, accountId: string, { differences }: Comparison): Promise<void> {
-  const proposed = differences.filter(({ state }) => state === 'PROPOSED');
-  const broken = await brokenInvariants(context, accountId);
-  await context.withAccount({
-    accountId,
-    actor: context.processName,
-    needs: { openAlerts: true },
-    run: (view) => {
-      const stand = new Set([...proposed.map(conditionOf), ...(broken.length === 0 ? [] : [BROKEN])]);
-      for (const { condition } of view.standingAlerts()) {
-        const isOurs = /^position:.*:differs$/.test(condition) || condition === BROKEN;
-        if (isOurs && !stand.has(condition)) view.clearAlert(condition);
-      }
-      for (const one of proposed) {
-        view.raiseAlert({
-          id: context.newId(),
-          severity: 'CRITICAL',
-          type: 'reconciliation_difference',
-          message: `${one.exchange}:${one.symbol} ${one.product}: our books hold ${one.ours}, the broker ${one.brokers}, and no trade explains it (${one.cause}). A person decides: sauda reconcile`,
-          details: { ...one },
-          orderId: null,
-          condition: conditionOf(one),
-        });
-      }
-      if (broken.length > 0) {
-        view.raiseAlert({
-          id: context.newId(),
-          severity: 'CRITICAL',
-          type: 'invariant_broken',
-          message: `the books contradict themselves: ${broken.join('; ')}. Run sauda audit`,
-          details: { broken },
-          orderId: null,
-          condition: BROKEN,
-        });
-      }
-    },
-  });
-}
-
-/** Those invariants that can be asked of one account at little cost. */
-async function brokenInvariants({ db }: Context, accountId: string): Promise<string[]> {
-  const broken: string[] = [];
-  for (const { what, sql, ofAccount } of INVARIANTS) {
-    if (ofAccount !== true) continue;
-    const { rowCount } = await db.reads.query(`select from (${sql}) found where account_id = $1 limit 1`, [
-      accountId,
-    ]);
-    if (rowCount !== 0) broken.push(what);
-  }
-  return broken;
 }

@@ -5,7 +5,7 @@ import type { StoredDifference } from '../schema/operations.ts';
 import type { InstantAndId } from './order-read-store.ts';
 
 export type ReconciliationRow = typeof reconciliationLog.$inferSelect;
-export type { StoredDifference } from '../schema/operations.ts';
+export type { ReconciliationEvidence, StoredDifference } from '../schema/operations.ts';
 
 /** Begins a run and tells its start, database clock. */
 export async function insertReconciliation(
@@ -24,7 +24,10 @@ export async function insertReconciliation(
 
 export async function finishReconciliation(
   db: Database,
-  run: Pick<ReconciliationRow, 'accountId' | 'id' | 'status' | 'checked' | 'differences' | 'fault'>,
+  run: Pick<
+    ReconciliationRow,
+    'accountId' | 'id' | 'status' | 'checked' | 'differences' | 'fault' | 'evidence'
+  >,
 ): Promise<ReconciliationRow> {
   const { accountId, id, ...rest } = run;
   const [row] = await db.orm
@@ -42,18 +45,24 @@ export async function finishReconciliation(
   return row;
 }
 
-/** Runs that a crash left: they proved nothing. Also forgets runs beyond the newest `keep` that found nothing. */
-export async function sweepReconciliations(db: Database, accountId: string, keep: number): Promise<void> {
+/** Closes runs that a crash left: they proved nothing. */
+export async function closeCutOffRuns(db: Database, accountId: string): Promise<void> {
   await db.reads.query(
     `update reconciliation_log set status = 'FAILED', finished_at = sauda.clock(), fault = 'the run was cut off'
      where account_id = $1 and status = 'RUNNING'`,
     [accountId],
   );
-  await db.reads.query(
-    `delete from reconciliation_log where account_id = $1 and status = 'CLEAN' and started_at <
-       (select started_at from reconciliation_log where account_id = $1 order by started_at desc offset $2 limit 1)`,
-    [accountId, keep],
+}
+
+/** True when the newest `count` finished runs are all FAILED. */
+export async function haveFailed(db: Database, accountId: string, count: number): Promise<boolean> {
+  const { rows } = await db.reads.query<{ failed: boolean }>(
+    `select count(*) = $2 and bool_and(status = 'FAILED') as failed from (
+       select status from reconciliation_log where account_id = $1 and status <> 'RUNNING'
+       order by started_at desc nulls first limit $2) newest`,
+    [accountId, count],
   );
+  return rows[0]?.failed === true;
 }
 
 export async function findReconciliation(
@@ -138,25 +147,78 @@ export interface BookedKey {
   readonly quantity: number;
 }
 
-/** What our books hold now, both owners together, of every key that is open. */
-export async function readHeldKeys(db: Database, accountId: string): Promise<BookedKey[]> {
-  const { rows } = await db.reads.query<BookedKey>(
-    `select instrument_id as "instrumentId", exchange, symbol, product, sum(quantity)::int as quantity
-     from positions where account_id = $1 and status = 'OPEN' group by 1, 2, 3, 4`,
+export interface Books {
+  /** The account's newest journal entry: all before it is in the quantities, nothing after it. */
+  readonly seq: number;
+  /** What is held, both owners together, of every key that is open. */
+  readonly keys: readonly BookedKey[];
+}
+
+/** What our books hold at one moment. */
+export async function readBooks(db: Database, accountId: string): Promise<Books> {
+  const { rows } = await db.reads.query<{ seq: string; keys: readonly BookedKey[] }>(
+    `select a.seq, coalesce((select json_agg(p) from (
+       select instrument_id as "instrumentId", exchange, symbol, product, sum(quantity)::int as quantity
+       from positions where account_id = $1 and status = 'OPEN' group by 1, 2, 3, 4) p), '[]') as keys
+     from accounts a where a.id = $1`,
+    [accountId],
+  );
+  return { seq: Number(rows[0]?.seq ?? 0), keys: rows[0]?.keys ?? [] };
+}
+
+/** After so long a fill is in the broker's positions and in our books, milliseconds. */
+const FILL_SETTLES_MS = 5000;
+/** Trades are found by when they happened; one that is recorded later than this after it is no young fill. */
+const YOUNG_TRADES = `traded_at > (select sauda.clock()) - interval '2 days'`;
+
+export interface UnsettledKeys {
+  /** Not to be judged now (protocol.md): an order of theirs is live or in doubt. */
+  readonly live: ReadonlySet<string>;
+  /** Live, or traded so lately that the broker's figure may be older than ours, or ours than the broker's. */
+  readonly moving: ReadonlySet<string>;
+}
+
+/**
+ * Keys "EXCHANGE:SYMBOL/PRODUCT" whose figures may be of two moments. A protective order that rests makes no key live,
+ * unless something of it was traded just now (docs/decisions/0012).
+ */
+export async function readUnsettledKeys(db: Database, accountId: string): Promise<UnsettledKeys> {
+  const { rows } = await db.reads.query<{ name: string; live: boolean }>(
+    `with young as materialized (
+       select instrument_id, product, exchange, symbol from trades where account_id = $1 and ${YOUNG_TRADES}
+         and greatest(traded_at, recorded_at) > (select sauda.clock()) - $2 * interval '1 millisecond')
+     select o.exchange || ':' || o.symbol || '/' || o.product as name, true as live from orders o
+     where o.account_id = $1 and o.finished_at is null and o.status <> 'PENDING'
+       and (o.role not in ('STOP', 'TARGET') or o.status in ('SUBMITTING', 'UNKNOWN')
+         or o.awaiting_trades_since is not null
+         or exists (select from young y where y.instrument_id = o.instrument_id and y.product = o.product))
+     union select exchange || ':' || symbol || '/' || product, false from young`,
+    [accountId, FILL_SETTLES_MS],
+  );
+  return {
+    live: new Set(rows.filter(({ live }) => live).map(({ name }) => name)),
+    moving: new Set(rows.map(({ name }) => name)),
+  };
+}
+
+/** What was traded today, by the calendar in India: the broker's books may be wiped after midnight. */
+export async function readTradedToday(
+  db: Database,
+  accountId: string,
+): Promise<{ exchange: string; symbol: string }[]> {
+  const { rows } = await db.reads.query<{ exchange: string; symbol: string }>(
+    `select distinct exchange, symbol from trades
+     where account_id = $1 and ${YOUNG_TRADES} and trade_date = ((select sauda.clock()) at time zone 'Asia/Kolkata')::date
+       and annulled_at is null`,
     [accountId],
   );
   return rows;
 }
 
-/** Keys "EXCHANGE:SYMBOL/PRODUCT" of which an order is in doubt or owes trades: a difference there is explained. */
-export async function readUnsettledKeys(db: Database, accountId: string): Promise<Set<string>> {
-  const { rows } = await db.reads.query<{ name: string }>(
-    `select distinct exchange || ':' || symbol || '/' || product as name from orders
-     where account_id = $1 and finished_at is null
-       and (status in ('SUBMITTING', 'UNKNOWN') or awaiting_trades_since is not null)`,
-    [accountId],
-  );
-  return new Set(rows.map(({ name }) => name));
+/** What happened in an account's journal after one entry, up to another. */
+export interface JournalSpan {
+  readonly afterSeq: number;
+  readonly toSeq: number;
 }
 
 export interface FoundTrade {
@@ -174,23 +236,106 @@ export interface FoundTrade {
   readonly tradedAt: Date;
 }
 
-/** Trades recorded since a moment that are outside ones, or were recorded more than `lateMs` after they happened. */
+/** Trades recorded in a span that are outside ones, or were recorded more than `lateMs` after they happened. */
 export async function readTradesFound(
   db: Database,
   accountId: string,
-  since: Date,
+  { afterSeq, toSeq }: JournalSpan,
   lateMs: number,
 ): Promise<FoundTrade[]> {
   const { rows } = await db.reads.query<FoundTrade>(
     `select t.symbol, t.exchange, t.product, t.order_id as "orderId", o.cause, coalesce(b.raw ->> 'placed_by' <> b.raw ->> 'account_id'
          or b.raw ->> 'status_message' ~* '\\mRMS\\M|square.?off', false) as "byBroker",
        t.broker_order_id as "brokerOrderId", t.trade_id as "tradeId", t.side, t.quantity, t.traded_at as "tradedAt"
-     from trades t join orders o on o.account_id = t.account_id and o.id = t.order_id
+     from journal j
+     join trades t on t.account_id = j.account_id and t.order_id = j.entity::uuid and t.entry_id = (j.data::jsonb ->> 'entryId')::uuid
+     join orders o on o.account_id = t.account_id and o.id = t.order_id
      left join broker_orders b on b.account_id = t.account_id and b.broker_order_id = t.broker_order_id and b.order_id = o.id
-     where t.account_id = $1 and t.recorded_at >= $2
-       and (o.cause = 'EXTERNAL' or t.recorded_at - t.traded_at > $3 * interval '1 millisecond')
-     order by t.recorded_at, t.trade_id limit 500`,
-    [accountId, since, lateMs],
+     where j.account_id = $1 and j.seq > $2 and j.seq <= $3 and j.kind = 'TradeRecorded'
+       and (o.cause = 'EXTERNAL' or t.recorded_at - t.traded_at > $4 * interval '1 millisecond')
+     order by j.seq`,
+    [accountId, afterSeq, toSeq, lateMs],
   );
   return rows;
+}
+
+/** An order that the broker's book brought, or ended without being asked. */
+export interface FoundOrder {
+  readonly exchange: string;
+  readonly symbol: string;
+  readonly product: string;
+  readonly orderId: string;
+  readonly brokerOrderId: string | null;
+  readonly cause: string;
+  readonly quantity: number;
+  readonly filledQuantity: number;
+  readonly kind: string;
+  /** Of an end: who ended it. */
+  readonly by: string | null;
+  readonly reason: string | null;
+  readonly seq: number;
+}
+
+/** Orders of ours that a span's entries say were adopted from the book, twins, or ended by RMS or by self-trade prevention. */
+export async function readOrdersFound(
+  db: Database,
+  accountId: string,
+  { afterSeq, toSeq }: JournalSpan,
+): Promise<FoundOrder[]> {
+  const { rows } = await db.reads.query<FoundOrder>(
+    `select o.exchange, o.symbol, o.product, o.id as "orderId", o.broker_order_id as "brokerOrderId", o.cause, o.quantity,
+       o.filled_quantity as "filledQuantity", j.kind, j.data::jsonb ->> 'by' as by, j.data::jsonb ->> 'reason' as reason,
+       j.seq::int as seq
+     from journal j join orders o on o.account_id = j.account_id and o.id = j.entity::uuid
+     where j.account_id = $1 and j.seq > $2 and j.seq <= $3 and o.cause <> 'EXTERNAL'
+       and (j.kind = 'OrderSubmitted' and j.data::jsonb ->> 'via' = 'BOOK'
+         or j.kind = 'OrderCancelled' and j.data::jsonb ->> 'by' in ('RMS', 'SELF_TRADE'))
+     order by j.seq`,
+    [accountId, afterSeq, toSeq],
+  );
+  return rows;
+}
+
+/** Keys whose quantity a person set in a span: what was there before is no measure any more. */
+export async function readAdjustedKeys(
+  db: Database,
+  accountId: string,
+  { afterSeq, toSeq }: JournalSpan,
+): Promise<Set<string>> {
+  const { rows } = await db.reads.query<{ name: string }>(
+    `select distinct data::jsonb ->> 'exchange' || ':' || (data::jsonb ->> 'symbol') || '/' || (data::jsonb ->> 'product') as name
+     from journal where account_id = $1 and seq > $2 and seq <= $3 and kind = 'PositionAdjusted'`,
+    [accountId, afterSeq, toSeq],
+  );
+  return new Set(rows.map(({ name }) => name));
+}
+
+/** By whom and why a difference of a run was booked, after the run; null: it was not. */
+export async function findAdjustmentOf(
+  db: Database,
+  run: Pick<ReconciliationRow, 'accountId' | 'id' | 'evidence'>,
+  index: number,
+): Promise<{ actor: string; reason: string } | null> {
+  const { rows } = await db.reads.query<{ actor: string; reason: string }>(
+    `select actor, data::jsonb ->> 'reason' as reason from journal
+     where account_id = $1 and seq > $2 and kind = 'PositionAdjusted'
+       and data::jsonb -> 'evidence' ->> 'reconciliation' = $3 and (data::jsonb -> 'evidence' ->> 'difference')::int = $4
+     limit 1`,
+    [run.accountId, run.evidence?.seq ?? 0, run.id, index],
+  );
+  return rows[0] ?? null;
+}
+
+/** Strategies that hold something of a key. */
+export async function readStrategiesHolding(
+  db: Database,
+  accountId: string,
+  { instrumentId, product }: { readonly instrumentId: number; readonly product: string },
+): Promise<string[]> {
+  const { rows } = await db.reads.query<{ id: string }>(
+    `select strategy_id as id from strategy_positions
+     where account_id = $1 and instrument_id = $2 and product = $3 and status = 'OPEN' order by 1`,
+    [accountId, instrumentId, product],
+  );
+  return rows.map(({ id }) => id);
 }

@@ -14,7 +14,7 @@ import { reconcileAccount } from '../../../src/services/reconcile-account.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
 import { outsideOf } from '../../support/pipeline/outside.ts';
 import { replayDifferences } from '../../support/pipeline/replay.ts';
-import { EXIT } from '../../support/pipeline/requests.ts';
+import { EXIT, RESTING } from '../../support/pipeline/requests.ts';
 import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import { eventually } from '../../support/wait.ts';
 
@@ -31,6 +31,7 @@ const ACCOUNTS = [
   'doubt',
   'cut',
   'truth',
+  ...['resting', 'stopped', 'emptypositions', 'emptyholdings', 'failing', 'torn', 'causes', 'broken', 'kept'],
 ];
 
 const BAD_GATEWAY = new BrokerError('BROKER_FAILED', 'bad gateway', {
@@ -44,7 +45,8 @@ describe('reconciling with the broker', () => {
   beforeAll(async () => {
     pipeline = await startPipeline({
       backend: 'postgres',
-      roles: ['validator', 'submitter', 'fillPoller', 'marketData', 'dispatcher'],
+      // Without the dispatcher, which makes runs of its own when one is overdue.
+      roles: ['validator', 'submitter', 'fillPoller', 'marketData'],
       accounts: ['main', ...ACCOUNTS],
       // Each run is the test's own: the dispatcher makes none because it is late.
       environment: { RECONCILE_INTERVAL_MS: '3600000' },
@@ -69,6 +71,12 @@ describe('reconciling with the broker', () => {
     const done = await reconcileAccount(context, accountId, { startedBy: 'test' });
     if (done === null) throw new Error('another run was under way');
     return done;
+  };
+  /** What one run sees counts when the next one sees it, too. */
+  const runTwice = async (accountId: string, context: Context): Promise<ReconciliationRow> => {
+    const first = await run(accountId, context);
+    expect(first.differences.map(({ state }) => state)).toEqual(['SEEN']);
+    return run(accountId, context);
   };
   const bought = async (account: string) =>
     pipeline.waitForStatus(await pipeline.place({ account }), 'FILLED');
@@ -125,8 +133,11 @@ describe('reconciling with the broker', () => {
     const found = await run('hand');
     expect(found).toMatchObject({
       status: 'DIFFERENCES',
-      differences: [{ symbol: 'RELIANCE', brokers: 7, cause: 'MANUAL_TRADE', state: 'REPAIRED' }],
+      differences: [{ kind: 'TRADE', symbol: 'RELIANCE', cause: 'MANUAL_TRADE', state: 'REPAIRED' }],
     });
+    expect(found.differences).toMatchObject([
+      { ours: 0, brokers: 7, evidence: { before: 0, after: 7, moved: 7, tradeCount: 1 } },
+    ]);
     expect(JSON.stringify(found.differences[0]?.evidence)).toContain(id);
     expect(await openQuantities('hand')).toEqual({ EXTERNAL: 7 });
     expect(await run('hand')).toMatchObject({ status: 'CLEAN' });
@@ -147,9 +158,18 @@ describe('reconciling with the broker', () => {
 
   it('what no trade explains is proposed, changes nothing, is told once, and its alert ends with it', async () => {
     await bought('gap');
-    const found = await run('gap', holding(4));
-    expect(found.differences).toMatchObject([{ ours: 10, brokers: 4, cause: 'UNKNOWN', state: 'PROPOSED' }]);
-    expect(await run('gap', holding(4))).toMatchObject({ status: 'DIFFERENCES' });
+    const seen = await run('gap', holding(4));
+    expect(seen).toMatchObject({
+      fault: null,
+      differences: [{ ours: 10, brokers: 4, cause: 'UNKNOWN', state: 'SEEN' }],
+    });
+    expect(await alertsOf('gap')).toEqual([]);
+    expect((await run('gap', holding(5))).differences).toMatchObject([{ brokers: 5, state: 'SEEN' }]);
+    for (const state of ['SEEN', 'PROPOSED', 'PROPOSED']) {
+      expect((await run('gap', holding(4))).differences).toMatchObject([
+        { kind: 'POSITION', brokers: 4, state },
+      ]);
+    }
     expect(await openQuantities('gap')).toEqual({ OMS: 10 });
     expect(await alertsOf('gap')).toEqual([{ type: 'reconciliation_difference', standing: true }]);
     expect(await run('gap')).toMatchObject({ status: 'CLEAN' });
@@ -175,6 +195,7 @@ describe('reconciling with the broker', () => {
     async (call) => {
       if (call === 'getPositions') await bought('unread');
       await run('unread', holding(3));
+      await run('unread', holding(3));
       const before = await alertsOf('unread');
       const context = withBroker({
         [call]: () => Promise.reject(BAD_GATEWAY),
@@ -187,7 +208,7 @@ describe('reconciling with the broker', () => {
 
   it('a person who approves takes the broker’s figure: at our average, once, with who and why', async () => {
     await bought('approve');
-    const found = await run('approve', holding(4));
+    const found = await runTwice('approve', holding(4));
     const approve = (context = holding(4), reason = 'the contract note says so') =>
       approveDifference(context, {
         ...{ accountId: 'approve', actor: 'api:priya', runId: found.id, index: 0, price: null, reason },
@@ -220,11 +241,13 @@ describe('reconciling with the broker', () => {
 
   it('a difference that is there no more, or in no run, can not be approved', async () => {
     await bought('moved');
+    const seen = await run('moved', holding(4));
     const found = await run('moved', holding(4));
     const of = (runId: string, index: number, context: Context) =>
       approveDifference(context, {
         ...{ accountId: 'moved', actor: 'api:priya', runId, index, price: null, reason: 'x' },
       });
+    expect(await of(seen.id, 0, holding(4))).toMatchObject({ error: { code: 'DIFFERENCE_CHANGED' } });
     expect(await of(found.id, 0, holding(5))).toMatchObject({ error: { code: 'DIFFERENCE_CHANGED' } });
     expect(await of(found.id, 1, holding(4))).toMatchObject({ error: { code: 'NOT_FOUND' } });
     expect(await of('0198f000-0000-7000-8000-000000000001', 0, holding(4))).toMatchObject({
@@ -237,26 +260,167 @@ describe('reconciling with the broker', () => {
     await bought('exits');
     const exit = await pipeline.place({ account: 'exits', ...EXIT, price: '2600.00', orderType: 'LIMIT' });
     await pipeline.waitForStatus(exit, 'OPEN');
-    const found = await run('exits', holding(0));
-    expect(found).toMatchObject({ status: 'DIFFERENCES', differences: [{ ours: 10, brokers: 0 }] });
-    await approveDifference(holding(0), {
-      ...{
-        accountId: 'exits',
-        actor: 'api:priya',
-        runId: found.id,
-        index: 0,
-        price: null,
-        reason: 'sold by phone',
-      },
+    const instrument = await pipeline.parts.context.instruments.find('NSE', 'RELIANCE');
+    if (instrument === null) throw new Error('RELIANCE is not listed');
+    await adjustPosition(pipeline.parts.context, {
+      ...{ accountId: 'exits', actor: 'api:priya', instrument, product: 'MIS', quantity: 0, price: null },
+      ...{ reason: 'sold by phone', evidence: {}, onlyFrom: null },
     });
     expect(await openQuantities('exits')).toEqual({});
     await pipeline.waitForStatus(exit, 'CANCELLED');
+  });
+
+  it('a key with an order that may fill is neither judged nor approved', async () => {
+    await bought('resting');
+    const found = await runTwice('resting', holding(4));
+    const exit = await pipeline.place({ account: 'resting', ...EXIT, price: '2600.00', orderType: 'LIMIT' });
+    await pipeline.waitForStatus(exit, 'OPEN');
+    expect(await run('resting', holding(4))).toMatchObject({ status: 'CLEAN' });
+    const approved = await approveDifference(holding(4), {
+      ...{ accountId: 'resting', actor: 'api:priya', runId: found.id, index: 0, price: null, reason: 'x' },
+    });
+    expect(approved).toMatchObject({ ok: false, error: { code: 'DIFFERENCE_CHANGED' } });
+    expect(await openQuantities('resting')).toEqual({ OMS: 10 });
+  });
+
+  it('a stop that rests hides no difference, once the newest trade is old enough', async () => {
+    await bought('stopped');
+    const order = await pipeline.place({ account: 'stopped', ...EXIT, price: '2600.00', orderType: 'LIMIT' });
+    await pipeline.waitForStatus(order, 'OPEN');
+    await pipeline.sql(`update orders set role = 'STOP' where id = $1`, [order.id]);
+    const age = (by: string) =>
+      pipeline.sql(
+        `update trades set traded_at = traded_at + $1::interval, recorded_at = recorded_at + $1::interval
+         where account_id = 'stopped'`,
+        [by],
+      );
+    await age('1 hour');
+    const young = await run('stopped', holding(4));
+    await age('-2 hours');
+    const old = await run('stopped', holding(4));
+    await age('1 hour');
+    expect(young).toMatchObject({ status: 'CLEAN' });
+    expect(old.differences).toMatchObject([{ brokers: 4, state: 'SEEN' }]);
+    await pipeline.sql(`update orders set role = 'ENTRY' where id = $1`, [order.id]);
   });
 
   it('a key whose order is in doubt is not judged', async () => {
     await pipeline.addFault({ call: 'placeOrder', kind: 'serverError', user: 'doubt' });
     await pipeline.waitForStatus(await pipeline.place({ account: 'doubt' }), 'UNKNOWN');
     expect(await run('doubt', holding(10))).toMatchObject({ status: 'CLEAN', differences: [] });
+  });
+
+  it.each(['positions', 'holdings'])('an empty list of %s is not believed', async (call) => {
+    const account = `empty${call}`;
+    await pipeline.waitForStatus(await pipeline.place({ account, product: 'CNC' }), 'FILLED');
+    await run(account);
+    await pipeline.addFault({ call, kind: 'emptyList', user: account, count: -1 });
+    try {
+      for (let runs = 0; runs < 3; runs += 1) {
+        const found = await run(account);
+        if (call === 'positions') {
+          expect(found).toMatchObject({ status: 'FAILED', differences: [] });
+          expect(found.fault).toContain('the positions are not whole: NSE:RELIANCE was traded today');
+        } else {
+          expect(found).toMatchObject({ status: 'CLEAN' });
+        }
+      }
+    } finally {
+      await pipeline.clearFaults();
+    }
+    expect(await alertsOf(account)).toEqual([]);
+    expect(await openQuantities(account)).toEqual({ OMS: 10 });
+    expect(await run(account)).toMatchObject({ status: 'CLEAN' });
+  });
+
+  it('runs that fail three times in a row are told, until one succeeds', async () => {
+    const failing = async () =>
+      (
+        await pipeline.sql<{ standing: boolean }>(
+          `select cleared_at is null as standing from alerts where account_id = 'failing' and type = 'reconciliation_failing'`,
+        )
+      ).map(({ standing }) => standing);
+    const context = withBroker({ getPositions: () => Promise.reject(BAD_GATEWAY) });
+    await run('failing', context);
+    await run('failing', context);
+    expect(await failing()).toEqual([]);
+    await run('failing', context);
+    await run('failing', context);
+    expect(await failing()).toEqual([true]);
+    await run('failing');
+    expect(await failing()).toEqual([false]);
+  });
+
+  it('approved, then a crash before the run knew: the repeat settles it and books nothing again', async () => {
+    await bought('torn');
+    const found = await runTwice('torn', holding(4));
+    const approve = () =>
+      approveDifference(holding(4), {
+        ...{ accountId: 'torn', actor: 'api:priya', runId: found.id, index: 0, price: null, reason: 'seen' },
+      });
+    armFailpoints('approve.adjusted:throw');
+    await expect(approve()).rejects.toThrow('failpoint');
+    const stored = () => findReconciliation(pipeline.parts.context.db, 'torn', found.id);
+    expect((await stored())?.differences).toMatchObject([{ state: 'PROPOSED' }]);
+    const settled = { state: 'APPROVED', settledBy: 'api:priya', settledReason: 'seen' };
+    expect(await approve()).toMatchObject({ ok: true, value: { differences: [settled] } });
+    expect(await openQuantities('torn')).toEqual({ OMS: 4 });
+    const [count] = await pipeline.sql(
+      `select count(*)::int as n from journal where account_id = 'torn' and kind = 'PositionAdjusted'`,
+    );
+    expect(count).toEqual({ n: 1 });
+  });
+
+  it('one key with trades of two causes gets each with its own figures; an order ended by RMS is named', async () => {
+    await bought('causes');
+    await run('causes');
+    const outside = outsideOf(pipeline, 'causes');
+    await outside.place({ side: 'BUY', quantity: 7 });
+    await outside.place({ side: 'SELL', quantity: 3, as: 'rms' });
+    const resting = await pipeline.place({ account: 'causes', ...RESTING });
+    const { brokerOrderId } = await pipeline.waitForStatus(resting, 'OPEN');
+    await outside.end(brokerOrderId ?? '', 'CANCELLED', 'Self trade prevention: order cancelled');
+    await pipeline.waitForStatus(resting, 'CANCELLED');
+    await eventually(async () => expect((await pipeline.book('causes')).positions[0]?.quantity).toBe(14), {
+      what: 'the outside trades',
+    });
+    const { differences } = await run('causes');
+    expect(
+      differences.map(({ kind, cause, ours, brokers, evidence }) => [
+        kind,
+        cause,
+        ours,
+        brokers,
+        evidence['moved'],
+      ]),
+    ).toEqual([
+      ['ORDER', 'SELF_TRADE_CANCEL', 10, 0, undefined],
+      ['TRADE', 'MANUAL_TRADE', 10, 17, 7],
+      ['TRADE', 'RMS_SQUARE_OFF', 17, 14, -3],
+    ]);
+    expect(await run('causes')).toMatchObject({ status: 'CLEAN' });
+  });
+
+  it('books that contradict themselves are told by the next run, until they do not', async () => {
+    await bought('broken');
+    const broken = () =>
+      pipeline.sql<{ message: string; standing: boolean }>(
+        `select message, cleared_at is null as standing from alerts where account_id = 'broken' and type = 'invariant_broken'`,
+      );
+    await pipeline.sql(`update positions set quantity = 11, buy_quantity = 11 where account_id = 'broken'`);
+    await run('broken', holding(11));
+    expect(await broken()).toMatchObject([{ standing: true }]);
+    expect((await broken())[0]?.message).toContain('the entries of a key do not add up to its position');
+    await pipeline.sql(`update positions set quantity = 10, buy_quantity = 10 where account_id = 'broken'`);
+    await run('broken');
+    expect(await broken()).toMatchObject([{ standing: false }]);
+  });
+
+  it('keeps every run, those that found nothing, too', async () => {
+    const before = await pipeline.sql(`select id from reconciliation_log where account_id = 'kept'`);
+    for (let runs = 0; runs < 3; runs += 1) await run('kept');
+    const after = await pipeline.sql(`select id from reconciliation_log where account_id = 'kept'`);
+    expect(after).toHaveLength(before.length + 3);
   });
 
   it('a run that was cut off is closed by the next, and two at once are one', async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BrokerHolding, BrokerPosition } from '../../../src/broker/port.ts';
 import { decimal } from '../../../src/domain/money.ts';
-import { type HeldKey, compareQuantities } from '../../../src/reconciliation/positions.ts';
+import { type HeldKey, compareQuantities, missingPositions } from '../../../src/reconciliation/positions.ts';
 
 const held = (quantity: number, product = 'MIS', symbol = 'RELIANCE'): HeldKey => ({
   ...{ exchange: 'NSE', symbol, product, quantity },
@@ -61,9 +61,49 @@ describe('comparing quantities with the broker', () => {
     expect(compare([], [], [holding(250)])).toEqual([]);
   });
 
-  it('supposes a corporate action where the broker holds a whole part of our delivery', () => {
-    expect(compare([held(10, 'CNC')], [], [holding(5)])).toMatchObject([{ cause: 'CORPORATE_ACTION' }]);
-    expect(compare([held(10, 'CNC')], [], [holding(7)])).toMatchObject([{ cause: 'UNKNOWN' }]);
+  it.each([
+    ['a split', 10, 10, 20, 20],
+    ['a bonus of one for two', 10, 10, 15, 15],
+    ['a split beside shares that were there before', 10, 260, 520, 20],
+  ])('supposes a corporate action: %s', (_, ours, was, now, become) => {
+    const before = { 'NSE:RELIANCE/CNC': { ours, inHoldings: was, inPositions: 0 } };
+    const books = { net: [], holdings: [holding(now)] };
+    expect(compareQuantities([held(ours, 'CNC')], books, before)).toMatchObject([
+      { ours, brokers: become, cause: 'CORPORATE_ACTION' },
+    ]);
+  });
+
+  it.each([
+    ['half are gone', 10, 10, 5, 5],
+    ['more came by no small ratio', 10, 260, 273, 23],
+  ])('supposes nothing where %s', (_, ours, was, now, brokers) => {
+    const before = { 'NSE:RELIANCE/CNC': { ours, inHoldings: was, inPositions: 0 } };
+    const books = { net: [], holdings: [holding(now)] };
+    expect(compareQuantities([held(ours, 'CNC')], books, before)).toMatchObject([
+      { ours, brokers, cause: 'UNKNOWN' },
+    ]);
+  });
+
+  it('trades move both figures alike and are no difference, whatever was there before', () => {
+    const before = { 'NSE:RELIANCE/CNC': { ours: 10, inHoldings: 260, inPositions: 0 } };
+    const books = { net: [position(-4, 'CNC')], holdings: [holding(260)] };
+    expect(compareQuantities([held(6, 'CNC')], books, before)).toEqual([]);
+  });
+
+  it('explains delivery that went over to the holdings', () => {
+    const before = { 'NSE:RELIANCE/CNC': { ours: 10, inHoldings: 0, inPositions: 10 } };
+    expect(compareQuantities([held(10, 'CNC')], { net: [], holdings: [holding(10)] }, before)).toMatchObject([
+      { ours: 10, brokers: 10, cause: 'T_PLUS_ONE' },
+    ]);
+  });
+
+  it('names a share that was traded today and has no row, of whatever product', () => {
+    const traded = [{ exchange: 'NSE', symbol: 'RELIANCE' }];
+    expect(missingPositions(traded, [position(0, 'NRML')])).toBeNull();
+    expect(missingPositions([], [])).toBeNull();
+    expect(missingPositions([...traded, ...traded], [])).toBe(
+      'the positions are not whole: NSE:RELIANCE was traded today and is not in them',
+    );
   });
 
   it('names each key at most once, and none that is equal, whatever is held', () => {
