@@ -187,7 +187,7 @@ describe('a GTT', () => {
     await isClosed('gap');
   });
 
-  it('is there and acts in the night, when the stop of the day is over and nothing of ours runs', async () => {
+  it('H.1.a is there and acts in the night, when the stop of the day is over and nothing of ours runs', async () => {
     const guarded = guardedOf(pipeline, 'night');
     await bought('night', { product: 'CNC', takeProfit: null });
     await guarded.protects(20);
