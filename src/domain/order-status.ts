@@ -197,6 +197,7 @@ const BROKER_STATUS: Readonly<Record<string, BrokerStatusMeaning>> = {
   'VALIDATION PENDING': 'LIVE',
   'OPEN PENDING': 'LIVE',
   'AMO REQ RECEIVED': 'LIVE',
+  'MODIFY AMO REQ RECEIVED': 'LIVE',
   OPEN: 'RESTING',
   'TRIGGER PENDING': 'RESTING',
   'MODIFY VALIDATION PENDING': 'RESTING',
@@ -207,11 +208,19 @@ const BROKER_STATUS: Readonly<Record<string, BrokerStatusMeaning>> = {
   UPDATE: 'LIVE',
   COMPLETE: 'COMPLETE',
   CANCELLED: 'CANCELLED',
+  // Of after-market orders; seen by others, not confirmed by the broker (kite.md section 3.3).
+  'CANCELLED AMO': 'CANCELLED',
+  'AMO CANCELLED': 'CANCELLED',
   REJECTED: 'REJECTED',
 };
 
 export function meaningOfBrokerStatus(word: string): BrokerStatusMeaning {
   return Object.hasOwn(BROKER_STATUS, word) ? (BROKER_STATUS[word] ?? 'UNHEARD_OF') : 'UNHEARD_OF';
+}
+
+/** True of an after-market order that the broker holds until the exchange opens. */
+export function isAmoWaiting(word: string | null): boolean {
+  return word === 'AMO REQ RECEIVED' || word === 'MODIFY AMO REQ RECEIVED';
 }
 
 /** True while the broker is at work on an order: it takes no command, and shows neither old terms nor new. */

@@ -1,4 +1,4 @@
-import { dayOfWeek, istDateOf, istTimeOfDay } from './calendar.ts';
+import { addDays, dayOfWeek, istDateOf, istTimeOfDay } from './calendar.ts';
 import type { Exchange } from './instrument.ts';
 
 /** Hours by segment in Indian time; holidays are an operator's list, for no calendar comes with the instruments. */
@@ -70,6 +70,21 @@ export function sessionAt(
   const hours = hoursOn(segment, day);
   const time = istTimeOfDay(at);
   return { isOpen: time >= hours.opens && time < hours.closes, hours };
+}
+
+/** Days in a row without trading at most; longer is a mistake in the list of holidays. */
+const MOST_DAYS_OFF = 30;
+
+/**
+ * The day of the next session that begins after an instant: what an after-market order counts for (trading.md
+ * section 2). Before the opening it is the same day.
+ */
+export function nextSessionDay(segment: Segment, at: Date, holidays: readonly string[]): string {
+  const today = istDateOf(at);
+  const isOpen = (day: string) => dayOfWeek(day) < SATURDAY && !holidays.includes(day);
+  if (isOpen(today) && istTimeOfDay(at) < hoursOn(segment, today).opens) return today;
+  const days = Array.from({ length: MOST_DAYS_OFF }, (_, n) => addDays(today, n + 1));
+  return days.find(isOpen) ?? addDays(today, 1);
 }
 
 /** MCX follows the clocks of New York: standard time from the first Sunday of November to the second of March. */

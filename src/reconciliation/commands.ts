@@ -2,7 +2,12 @@ import type { BrokerOrder } from '../broker/port.ts';
 import type { BookBefore, Command, CommandOutcome } from '../domain/command.ts';
 import { type Decimal, decimal } from '../domain/money.ts';
 import { type Order, type PlainTerms, isLocal, leavesQuantity, mostOf } from '../domain/order.ts';
-import { type OrderStatus, isInTransit, meaningOfBrokerStatus } from '../domain/order-status.ts';
+import {
+  type OrderStatus,
+  isAmoWaiting,
+  isInTransit,
+  meaningOfBrokerStatus,
+} from '../domain/order-status.ts';
 
 /**
  * What a read of the broker's book means for a command in flight. Pure. An answer of the broker says only that the
@@ -198,9 +203,7 @@ function sightOfMarket(order: Order, row: BrokerOrder, before: BookBefore | null
 
 /** The broker is done with what it was asked; after-market orders rest at the broker itself. */
 function isResting({ status }: BrokerOrder): boolean {
-  return (
-    status === 'AMO REQ RECEIVED' || (meaningOfBrokerStatus(status) === 'RESTING' && !isInTransit(status))
-  );
+  return isAmoWaiting(status) || (meaningOfBrokerStatus(status) === 'RESTING' && !isInTransit(status));
 }
 
 function changesType(order: Pick<Order, 'orderType'>, { orderType }: PlainTerms): boolean {

@@ -16,13 +16,17 @@ const LAST_FILL: Readonly<Record<Exchange, string>> = {
   MCX: '23:58',
 };
 
-type Dated = Pick<Order, 'exchange' | 'tradingDay' | 'variety' | 'lastReadAt'>;
+type Dated = Pick<Order, 'exchange' | 'tradingDay' | 'variety' | 'lastReadAt' | 'attemptTag'>;
 
-/** The trading day that an order lives on: an after-market one on that of its release, null until it was seen there. */
-function lifeDay({ tradingDay, variety, lastReadAt }: Dated): string | null {
+/**
+ * The trading day that an order lives on. An after-market one may live longer than the day it was meant for (a holiday
+ * nobody listed): as long as the book shows it. One from outside has the day of its row: null until it was released.
+ */
+function lifeDay({ tradingDay, variety, lastReadAt, attemptTag }: Dated): string | null {
   if (variety !== 'amo') return tradingDay;
   const seenOn = lastReadAt === null ? tradingDay : tradingDayOf(lastReadAt);
-  return seenOn > tradingDay ? seenOn : null;
+  if (seenOn > tradingDay) return seenOn;
+  return attemptTag === null ? null : tradingDay;
 }
 
 /** True when the day that an order could live on is over at `at`. */

@@ -1,5 +1,6 @@
 import type { BrokerOrder, BrokerOrderRef } from '../broker/port.ts';
 import { EXCHANGES, type Exchange, PRODUCTS, type Product } from '../domain/instrument.ts';
+import { isAmoWaiting } from '../domain/order-status.ts';
 import type { ModifiableTerms, Order, OrderTerms, Variety } from '../domain/order.ts';
 
 /**
@@ -129,6 +130,6 @@ export function addressVariety({
   readonly variety: unknown;
 }): BrokerOrderRef['variety'] {
   const known = ADDRESSED.find((one) => one === variety) ?? 'regular';
-  const isReleased = status !== null && status !== 'AMO REQ RECEIVED' && status !== 'MODIFY AMO REQ RECEIVED';
+  const isReleased = status !== null && !isAmoWaiting(status);
   return known === 'amo' && isReleased ? 'regular' : known;
 }

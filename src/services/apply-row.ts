@@ -9,6 +9,7 @@ import { compareEntries } from '../domain/position.ts';
 import { bookableQuantity } from '../reconciliation/commands.ts';
 import { bookVerdict } from '../reconciliation/orders.ts';
 import { type ReadRow, adoptRow, orderOfRow } from './adopt-order.ts';
+import { checkRelease, isReleasedBy } from './check-release.ts';
 import type { Context } from './context.ts';
 import { askedFor, endCutToFilled, followTerms, isCallOut, settleCommands } from './follow-commands.ts';
 import { tellLateTrades, tellOutsideEnd, tellOutsideTrade, tellUnheardOf } from './poll-alerts.ts';
@@ -43,6 +44,7 @@ export function applyToOrder(
 ): OrderCommandRow[] {
   const { row, readAt } = read;
   let order = followTerms(context, view, followed, read);
+  const isReleased = isReleasedBy(followed, read);
   const verdict = bookVerdict(order, row, readAt);
   for (const event of verdict.before) order = view.apply(order, event);
   if (verdict.unheardOf) tellUnheardOf(context, view, order, row);
@@ -59,8 +61,11 @@ export function applyToOrder(
   if (followed.awaitingTradesSince !== null && order.awaitingTradesSince === null) {
     view.clearAlert(`order:${order.id}:awaiting-trades`);
   }
+  // After its commands: a cancel that waits already is this one, too.
   const next = settleCommands(context, view, order, read);
-  return next === null ? trims : [...trims, next];
+  const now = view.order(order.id) ?? order;
+  const cancel = isReleased && !isFinal(now.status) ? checkRelease(context, view, now) : null;
+  return [...trims, ...[next, cancel].filter((command) => command !== null)];
 }
 
 /** Records the fills of a row in their order. An outside one that closed ours makes our exits smaller. */

@@ -2,7 +2,7 @@ import type { BrokerOrder } from '../broker/port.ts';
 import type { AccountView } from '../db/account-view.ts';
 import type { BrokerInterest, OrderOfInterest } from '../db/stores/poll-store.ts';
 import type { Order } from '../domain/order.ts';
-import { meaningOfBrokerStatus, targetOf } from '../domain/order-status.ts';
+import { isAmoWaiting, meaningOfBrokerStatus, targetOf } from '../domain/order-status.ts';
 import { isDayOver, isFinalRead } from '../reconciliation/day-end.ts';
 import type { Context } from './context.ts';
 import { tellDayMissed } from './poll-alerts.ts';
@@ -63,7 +63,9 @@ function isStillLive({ filledQuantity }: Pick<Order, 'filledQuantity'>, row: Bro
 
 function end(context: Context, view: AccountView, order: Order | null, readAt: Date): void {
   if (order === null || !isLeftOver(order, readAt)) return;
-  if (order.lastReadAt === null || !isFinalRead(order, order.lastReadAt)) {
+  // One that was never released is not known to have ended: the broker may have carried it on.
+  const isWaiting = isAmoWaiting(order.brokerStatus);
+  if (isWaiting || order.lastReadAt === null || !isFinalRead(order, order.lastReadAt)) {
     tellDayMissed(context, view, order);
     return;
   }

@@ -9,6 +9,7 @@ import {
 } from '../domain/order-request.ts';
 import { type Order, acceptedOrder } from '../domain/order.ts';
 import type { ProtectionPolicy } from '../domain/protection-policy.ts';
+import { nextSessionDay, segmentOf } from '../domain/session.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Context } from './context.ts';
@@ -79,7 +80,7 @@ export async function placeOrder(
           trailing: request.trailing ?? null,
           gtt: request.gtt ?? false,
           cause: byOperator && request.reduceOnly ? 'OPERATOR' : 'REQUEST',
-          tradingDay: day,
+          tradingDay: dayFor(context, request, view.now),
         },
         view.now,
       );
@@ -91,6 +92,12 @@ export async function placeOrder(
   await failpoint('accept.afterCommit');
   if (result.ok && !result.value.replayed) await enqueueNextStep(context, result.value.order);
   return result;
+}
+
+/** The trading day that an order counts for: an after-market one waits for the next session. */
+function dayFor({ settings }: Context, { variety, exchange }: OrderRequest, now: Date): string {
+  if (variety !== 'amo') return tradingDayOf(now);
+  return nextSessionDay(segmentOf(exchange), now, settings.session.holidays);
 }
 
 /** Its own, else its strategy's, else the configured one; what only reduces opens nothing to protect. */

@@ -205,6 +205,24 @@ function outsideBy({ metadata }: Order): PlacedBy {
   return outside?.by ?? 'UNKNOWN';
 }
 
+/** An after-market order that would not be sent as things are now. */
+export function tellReleaseFails(
+  context: Context,
+  view: AccountView,
+  order: Order,
+  { failed, opens }: { readonly failed: string; readonly opens: boolean },
+): void {
+  view.raiseAlert({
+    id: context.newId(),
+    severity: 'CRITICAL',
+    type: 'amo_release_failed',
+    message: `${order.side} ${order.quantity} ${order.symbol} (${order.clientOrderId}), an after-market order, was released, but a check fails on it now (${failed}); ${opens ? 'it is being cancelled' : 'it opens nothing and stays'}`,
+    details: { failed, isCancelled: opens },
+    orderId: order.id,
+    condition: `order:${order.id}:release`,
+  });
+}
+
 /** An end of an order of ours that nobody here asked for; of a stop it leaves a position without protection. */
 export function tellOutsideEnd(context: Context, view: AccountView, order: Order, by: string): void {
   view.raiseAlert({

@@ -7,7 +7,7 @@ import {
 } from '../db/stores/poll-store.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import type { Order } from '../domain/order.ts';
-import { isFinal } from '../domain/order-status.ts';
+import { isAmoWaiting, isFinal } from '../domain/order-status.ts';
 import { tagsOf } from '../reconciliation/orders.ts';
 import type { Context } from './context.ts';
 import { endAsNeverPlaced } from './never-placed.ts';
@@ -29,6 +29,8 @@ export function gapOf(interest: BrokerInterest, book: readonly BrokerOrder[]): s
     (order) =>
       order.brokerStatus !== null &&
       !isFinal(order.status) &&
+      // Whether the book of the morning lists what waits for the opening is not known.
+      !isAmoWaiting(order.brokerStatus) &&
       order.tradingDay === day &&
       !listed.has(order.brokerOrderId),
   );
@@ -96,7 +98,7 @@ export async function tellWhatIsMissing(
     (order) => !order.alerted && (order.awaitingTradesMs ?? 0) > AWAITING_TRADES_ALERT_MS,
   );
   if (pastHorizon.length === 0 && owed.length === 0) return;
-  const cleanReads = await cleanReadsOf(context, accountId, pastHorizon);
+  const cleanReads = await cleanReadsOf(context, accountId, pastHorizon, interest.readAt);
   const ids = [...pastHorizon, ...owed].map((order) => order.id);
   // Asked about an attempt: what a process that slept since then read says nothing about the next one.
   const isAsked = (order: Order, { attemptTag }: OrderOfInterest) =>
@@ -127,11 +129,15 @@ async function cleanReadsOf(
   context: Context,
   accountId: string,
   orders: readonly OrderOfInterest[],
+  readAt: Date,
 ): Promise<ReadonlyMap<string, number>> {
   if (context.settings.unknownPolicy !== 'neverPlaced') return new Map();
-  const counts = orders.map(
-    async ({ id, attemptTag, tradingDay }) =>
-      [id, await countCleanReads(context.db, { accountId, tag: attemptTag ?? '', day: tradingDay })] as const,
-  );
+  // An after-market order is in the book of the day on which it was sent, if at all.
+  const dayOf = ({ variety, tradingDay, claimedMsAgo }: OrderOfInterest) =>
+    variety === 'amo' ? tradingDayOf(new Date(readAt.getTime() - claimedMsAgo)) : tradingDay;
+  const counts = orders.map(async (order) => {
+    const of = { accountId, tag: order.attemptTag ?? '', day: dayOf(order) };
+    return [order.id, await countCleanReads(context.db, of)] as const;
+  });
   return new Map(await Promise.all(counts));
 }

@@ -69,7 +69,8 @@ async function record(context: Context, placement: Placement, isTaken: boolean):
 /** The broker's own answer says whose order it is, although the book did not show our tag. */
 function releaseFromOutside(context: Context, view: AccountView, order: Order, brokerOrderId: string): void {
   for (const outside of view.ordersByBrokerId(brokerOrderId)) {
-    if (outside.cause !== 'EXTERNAL' || outside.tradingDay !== order.tradingDay) continue;
+    const isOfDay = order.variety === 'amo' || outside.tradingDay === order.tradingDay;
+    if (outside.cause !== 'EXTERNAL' || !isOfDay) continue;
     const reason = `the broker answered that it is order ${order.clientOrderId}`;
     absorbOrder(view, outside, order, { newId: context.newId, reason });
   }

@@ -65,7 +65,7 @@ export async function readEvidence(
       shown as (select * from r order by started_at desc limit ${MAX_READS}),
       c as (
         select b.*, x.id as followed, x.cause from broker_orders b
-        join o on b.day = o.trading_day
+        join o on b.day = sauda.trading_day(o.created_at)
         left join orders x on x.account_id = b.account_id and x.id = b.order_id
         where b.account_id = $1 and coalesce(x.cause, 'EXTERNAL') = 'EXTERNAL'
           and b.raw ->> 'tradingsymbol' = o.symbol and b.raw ->> 'exchange' = o.exchange
@@ -73,7 +73,7 @@ export async function readEvidence(
         order by b.first_seen_at limit ${MAX_CANDIDATES})
       select (select json_agg(json_build_array(s.started_at, s.clean, s.rows_count, s.fault,
           exists (select from unnest($3::text[]) t where s.searched -> t = 'true'::jsonb),
-          sauda.trading_day(s.started_at) = o.trading_day) order by s.started_at desc) from shown s) as reads,
+          sauda.trading_day(s.started_at) = sauda.trading_day(o.created_at)) order by s.started_at desc) from shown s) as reads,
         (select count(*)::int from r) as read_count,
         (select count(*)::int from r where clean) as clean_count,
         (select json_agg(json_build_array(c.broker_order_id, c.raw ->> 'transaction_type', (c.raw ->> 'quantity')::int,

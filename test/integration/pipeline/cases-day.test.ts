@@ -7,6 +7,7 @@ import { closePositions } from '../../../src/services/close-positions.ts';
 import { pollAccount } from '../../../src/services/poll-account.ts';
 import { resolveOrder } from '../../../src/services/resolve-order.ts';
 import { runOperation } from '../../../src/services/run-operation.ts';
+import { sendCommand } from '../../../src/services/send-command.ts';
 import { submitOrder } from '../../../src/services/submit-order.ts';
 import { validateOrder } from '../../../src/services/validate-order.ts';
 import { control } from '../../support/pipeline/book.ts';
@@ -26,7 +27,20 @@ describe('a trading day', () => {
     pipeline = await startPipeline({
       backend: 'postgres',
       roles: [],
-      accounts: ['main', 'leftover', 'missed', 'doubt', 'amo', 'ttl', 'afterclose', 'delivery'],
+      accounts: [
+        'main',
+        'leftover',
+        'missed',
+        'doubt',
+        'amo',
+        'amomissed',
+        'amogood',
+        'amobad',
+        'amocancel',
+        'ttl',
+        'afterclose',
+        'delivery',
+      ],
       exchange: {
         tickIntervalMs: 3_600_000,
         fillDelayMs: 0,
@@ -214,6 +228,8 @@ describe('a trading day', () => {
   it('does not end an after-market order, which lives on the next one', async () => {
     await moveTo('2026-11-27', '20:00');
     const order = await sent('amo', { variety: 'amo' });
+    // Sent on Friday evening: it counts for Monday.
+    expect(order.tradingDay).toBe('2026-11-30');
     await poll('amo');
     await moveTo('2026-11-30', '09:00');
     await poll('amo');
@@ -230,13 +246,64 @@ describe('a trading day', () => {
     await everythingAddsUp();
   });
 
+  it('that nobody read tells of an after-market order meant for it, and a person ends it', async () => {
+    await moveTo('2026-11-30', '20:00');
+    const order = await sent('amomissed', { variety: 'amo' });
+    expect(order.tradingDay).toBe('2026-12-01');
+    await poll('amomissed');
+    await wipeBook();
+    // All of its day nobody looked.
+    await moveTo('2026-12-02', '09:30');
+    await poll('amomissed');
+    expect(await pipeline.order(order.id)).toMatchObject({ status: 'SUBMITTED' });
+    expect(await alertsOf('amomissed')).toEqual(['order_day_missed']);
+    const expired = await resolveOrder(pipeline.parts.context, {
+      ...{ accountId: 'amomissed', orderId: order.id, actor: 'a person', decision: 'expired' },
+      ...{ brokerOrderId: null, reason: 'the contract note has no such trade' },
+    });
+    expect(expired).toMatchObject({ ok: true, value: { status: 'EXPIRED' } });
+    await everythingAddsUp();
+  });
+
+  it('checks an after-market order again when it is released, and cancels it when it would not pass now', async () => {
+    await moveTo('2026-12-02', '20:00');
+    const [good, bad] = [await sent('amogood', { variety: 'amo' }), await sent('amobad', { variety: 'amo' })];
+    for (const account of ['amogood', 'amobad']) await poll(account);
+    // Overnight the limits became stricter for one of them.
+    await pipeline.sql(`update accounts set limits = $1 where id = 'amobad'`, [
+      { MAX_QUANTITY_PER_ORDER: { value: '5', by: 'a person', at: '2026-12-02T20:00:00Z', expiresAt: null } },
+    ]);
+    await moveTo('2026-12-03', '09:15');
+    await control(pipeline.exchange, 'POST', '/orders/release-amo');
+    for (const account of ['amogood', 'amobad']) await poll(account);
+    expect(await pipeline.order(good.id)).toMatchObject({ status: 'OPEN' });
+    expect(await alertsOf('amogood')).toEqual([]);
+    expect(await alertsOf('amobad')).toEqual(['amo_release_failed']);
+    await sendCommand(pipeline.parts.context, { accountId: 'amobad', orderId: bad.id });
+    await poll('amobad');
+    const ended = await pipeline.order(bad.id);
+    expect(ended).toMatchObject({ status: 'CANCELLED', brokerStatus: 'CANCELLED' });
+    expect((await pipeline.kinds(bad.id)).filter((kind) => kind === 'ChecksRun')).toHaveLength(2);
+    expect(await alertsOf('amobad')).toEqual(['amo_release_failed']);
+    await everythingAddsUp();
+  });
+
+  it('ends an after-market order by the words that the broker has for its cancel', async () => {
+    await moveTo('2026-12-03', '20:00');
+    const order = await sent('amocancel', { variety: 'amo' });
+    await poll('amocancel');
+    await outsideOf(pipeline, 'amocancel').show(order.brokerOrderId ?? '', 'CANCELLED AMO');
+    await poll('amocancel');
+    expect(await pipeline.order(order.id)).toMatchObject({ status: 'CANCELLED' });
+  });
+
   it('has orders that live for minutes: their end is EXPIRED, with what was filled', async () => {
-    await moveTo('2026-11-30', '11:00');
+    await moveTo('2026-12-04', '11:00');
     const order = await sent('ttl', { validity: 'TTL', validityMinutes: 2 });
     await poll('ttl');
     await fillPart(pipeline, 3);
     await poll('ttl');
-    await moveTo('2026-11-30', '11:03');
+    await moveTo('2026-12-04', '11:03');
     await pipeline.setPrices({ 'NSE:RELIANCE': '2450.00' });
     await poll('ttl');
     expect(await pipeline.order(order.id)).toMatchObject({

@@ -3,7 +3,13 @@ import { instantOfIst } from '../../../src/domain/calendar.ts';
 import { isDayOver, isFinalRead } from '../../../src/reconciliation/day-end.ts';
 
 const DAY = '2026-07-15';
-const share = { exchange: 'NSE', tradingDay: DAY, variety: 'regular', lastReadAt: null } as const;
+const share = {
+  exchange: 'NSE',
+  tradingDay: DAY,
+  variety: 'regular',
+  lastReadAt: null,
+  attemptTag: 'Tag1',
+} as const;
 const metal = { ...share, exchange: 'MCX' } as const;
 const amo = { ...share, variety: 'amo' } as const;
 const on = (day: string, time: string) => instantOfIst(day, time);
@@ -15,11 +21,24 @@ describe('the day of an order', () => {
     expect(isDayOver(share, on('2026-07-16', '06:00'))).toBe(true);
   });
 
-  it('is that of its release for an after-market order, and not over before it was seen there', () => {
-    expect(isDayOver(amo, on('2026-07-20', '12:00'))).toBe(false);
-    const seenThatEvening = { ...amo, lastReadAt: on(DAY, '20:00') };
+  it('is the one it was meant for with an after-market order, whether anybody saw it there or not', () => {
+    const seenTheEveningBefore = { ...amo, lastReadAt: on('2026-07-14', '20:00') };
+    for (const order of [amo, seenTheEveningBefore]) {
+      expect(isDayOver(order, on(DAY, '20:00'))).toBe(false);
+      expect(isDayOver(order, on('2026-07-16', '06:00'))).toBe(true);
+    }
+    // The book showed it longer: a holiday that nobody listed.
+    const carried = { ...amo, lastReadAt: on('2026-07-16', '16:30') };
+    expect(isDayOver(carried, on('2026-07-16', '20:00'))).toBe(false);
+    expect(isDayOver(carried, on('2026-07-17', '06:00'))).toBe(true);
+  });
+
+  it('is that of its release for an after-market order from outside, and not over before it was seen there', () => {
+    const outside = { ...amo, attemptTag: null };
+    expect(isDayOver(outside, on('2026-07-20', '12:00'))).toBe(false);
+    const seenThatEvening = { ...outside, lastReadAt: on(DAY, '20:00') };
     expect(isDayOver(seenThatEvening, on('2026-07-16', '12:00'))).toBe(false);
-    const released = { ...amo, lastReadAt: on('2026-07-16', '09:20') };
+    const released = { ...outside, lastReadAt: on('2026-07-16', '09:20') };
     expect(isDayOver(released, on('2026-07-16', '20:00'))).toBe(false);
     expect(isDayOver(released, on('2026-07-17', '06:00'))).toBe(true);
   });
