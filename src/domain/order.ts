@@ -635,3 +635,14 @@ export function sideSign(side: Side): 1 | -1 {
 export function isExit(order: Pick<Order, 'reduceOnly' | 'role'>): boolean {
   return order.reduceOnly || order.role === 'STOP' || order.role === 'TARGET' || order.role === 'EXIT';
 }
+
+/**
+ * True of an order that nobody asked to open anything: an exit, or a plain one without a stop whose checks saw it only
+ * reduce. What it opens all the same, after something else closed the position first, is taken back.
+ */
+export function onlyReduces(
+  order: Pick<Order, 'reduceOnly' | 'role' | 'stopLoss' | 'openingQuantity' | 'marginPerUnit'>,
+): boolean {
+  const wasChecked = order.marginPerUnit !== null;
+  return isExit(order) || (order.stopLoss === null && order.openingQuantity === 0 && wasChecked);
+}

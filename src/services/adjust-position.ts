@@ -127,6 +127,9 @@ function adjust(
   const commands =
     booked.takenFromOms === 0
       ? []
-      : trimExits(context, view, key, `a person set the position to ${quantity}: ${reason}`);
+      : trimExits(context, view, key, {
+          reason: `a person set the position to ${quantity}: ${reason}`,
+          guards: 'CUT',
+        });
   return ok({ adjusted: { before, after: quantity, realizedPnl: booked.realizedPnl }, commands });
 }

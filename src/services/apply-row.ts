@@ -85,8 +85,10 @@ function recordTrades(
   const bookable = bookableQuantity(followed, row);
   let order = followed;
   let [late, taken] = [0, 0];
+  let before: number | null = null;
   for (const { trade } of sorted) {
     if (order.filledQuantity + trade.quantity > bookable) continue;
+    before ??= heldOf(view, order);
     const recorded = recordTrade(view, order, trade, instrument, context.newId);
     if (recorded === null) continue;
     if (wasFinal) late += trade.quantity;
@@ -95,9 +97,26 @@ function recordTrades(
     followFill(context, view, order);
   }
   if (late > 0) tellLateTrades(context, view, order, late);
-  if (taken === 0) return [];
-  tellOutsideTrade(context, view, order, taken);
-  return trimExits(context, view, order, `an outside order closed ${taken} of the position`);
+  if (taken > 0) tellOutsideTrade(context, view, order, taken);
+  const closed = before === null ? 0 : closedOf(before, heldOf(view, order));
+  if (closed === 0) return [];
+  const by = order.cause === 'EXTERNAL' ? 'an outside order' : `order ${order.clientOrderId}`;
+  // The look at protection, which cuts its own, follows in this transaction.
+  return trimExits(context, view, order, {
+    reason: `${by} closed ${closed} of the position`,
+    guards: 'LEFT',
+  });
+}
+
+/** How much of what was held is closed, signed quantities before and now. */
+function closedOf(before: number, now: number): number {
+  const left = Math.sign(now) === Math.sign(before) ? Math.abs(now) : 0;
+  return Math.max(0, Math.abs(before) - left);
+}
+
+/** The managed quantity of the order's key, signed. */
+function heldOf(view: AccountView, { instrumentId, product }: Order): number {
+  return view.newestCycle({ instrumentId, product, managedBy: 'OMS' })?.quantity ?? 0;
 }
 
 /** An outside order is known by its id alone, which was perhaps another order's on another day. */

@@ -81,7 +81,7 @@ function correct(
   const reason = `trade ${row.tradeId} was ${was} and is ${is} in two whole reads of the tradebook`;
   const corrected = correctTrade(view, order, row, { to, reason }, { instrument, newId: context.newId });
   tellTradeCorrected(context, view, corrected, reason);
-  return trimExits(context, view, order, reason);
+  return trimExits(context, view, order, { reason, guards: 'CUT' });
 }
 
 /** The recorded trade, when it is still what was compared. */

@@ -1,22 +1,24 @@
 import type { ProtectionGroupRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
-import { type Order, type Side, isExit } from '../domain/order.ts';
-import { closingSide } from '../domain/protection.ts';
+import { type Order, type Side, onlyReduces } from '../domain/order.ts';
+import type { ProtectionPolicy } from '../domain/protection-policy.ts';
+import { closingSide, isGuard } from '../domain/protection.ts';
 import type { Context } from './context.ts';
 import { lookAt } from './stage-command.ts';
 
 type Key = Pick<Order, 'instrumentId' | 'product'>;
+type FillContext = Pick<Context, 'newId' | 'settings'>;
 
 /**
  * After a fill was recorded: what an entry opened gets a protection group (or moves the one there is to its own stop
  * and target), and what an exit opened, because the position was closed in two ways at once, is taken back and told.
  * The orders themselves are the look's (protect-group.ts). Needs `protections` and the position's newest cycle.
  */
-export function followFill(context: Pick<Context, 'newId'>, view: AccountView, order: Order): void {
+export function followFill(context: FillContext, view: AccountView, order: Order): void {
   if (order.cause === 'EXTERNAL') return;
   const opensOn = sideOf(view, order);
   if (opensOn !== order.side) return;
-  if (isExit(order)) takeBack(context, view, order);
+  if (onlyReduces(order)) takeBack(context, view, order);
   else protect(context, view, order);
 }
 
@@ -53,10 +55,14 @@ function protect(context: Pick<Context, 'newId'>, view: AccountView, order: Orde
   );
 }
 
-/** Both ends of a group filled, or an exit raced a stop: what is on the other side now nobody asked for. */
-function takeBack(context: Pick<Context, 'newId'>, view: AccountView, order: Order): void {
+/**
+ * Both ends of a group filled, an exit raced a stop, or a guard filled after its group had ended: what is on the other
+ * side now nobody asked for. Where nothing is protected, what an exit does is its owner's.
+ */
+function takeBack(context: FillContext, view: AccountView, order: Order): void {
+  if (groupOf(view, order, order.side) !== null) return;
   const closed = groupOf(view, order, closingSide(order.side)) ?? anyOf(view, order);
-  if (closed === null || groupOf(view, order, order.side) !== null) return;
+  if (closed === null && !isGuard(order) && policyOf(context, view, order) === 'none') return;
   const net = view.newestCycle({ ...keyOf(order), managedBy: 'OMS' })?.quantity ?? 0;
   const reason = `${order.role.toLowerCase()} ${order.clientOrderId} filled although the position was closed already`;
   insertGroup(context, view, order, {
@@ -72,10 +78,20 @@ function takeBack(context: Pick<Context, 'newId'>, view: AccountView, order: Ord
     severity: 'CRITICAL',
     type: 'protection_overfilled',
     message: `${order.exchange}:${order.symbol} ${order.product} is at ${net}: ${reason}. It is being taken back`,
-    details: { quantity: net, groupId: closed.id },
+    details: { quantity: net, groupId: closed?.id ?? order.protectionGroup },
     orderId: order.id,
     condition: `order:${order.id}:overfilled`,
   });
+}
+
+function policyOf(
+  { settings }: FillContext,
+  view: AccountView,
+  { protection, strategyId }: Order,
+): ProtectionPolicy {
+  if (protection !== null) return protection;
+  const ofStrategy = strategyId === null ? null : (view.strategy(strategyId)?.protection ?? null);
+  return ofStrategy ?? settings.protection.policy;
 }
 
 function keyOf({ instrumentId, product }: Key): Key {

@@ -352,7 +352,8 @@ function needsOf({ rows, ordersOf, strangers }: Batch): Needs {
         strategyId === null ? [] : [`${strategyId}/${instrumentId}/${product}`],
       ),
     ),
-    ...(outside.length === 0 ? {} : { liveOrders: true }),
+    // What closes something makes live exits smaller.
+    ...(rows.some(({ filledQuantity }) => filledQuantity > 0) ? { liveOrders: true } : {}),
     ...PROTECTION_NEEDS,
   };
 }

@@ -4,8 +4,9 @@ import { tradingDayOf } from '../domain/calendar.ts';
 import { canonicalJson } from '../domain/journal.ts';
 import { type Order, sideSign } from '../domain/order.ts';
 import { isFinal } from '../domain/order-status.ts';
-import { PROTECTION_ACTOR, afterCancel, restingLeaves, sharesOf } from '../domain/protection.ts';
+import { PROTECTION_ACTOR, afterCancel, closingSide, restingLeaves, sharesOf } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';
+import { effectOf } from '../risk/effect.ts';
 import { type StopDayNow, stopDayOf } from '../risk/protection/night.ts';
 import { type Action, type Plan, planProtection } from '../risk/protection/plan.ts';
 import type { Context } from './context.ts';
@@ -16,6 +17,7 @@ import { settleGuards, takeOverTerms } from './settle-guards.ts';
 import { insertCommand, lookAt, stageCancel } from './stage-command.ts';
 import { stageGuard } from './stage-guard.ts';
 import { tellOfGroup, tellOfNight } from './tell-protection.ts';
+import { makeRoom } from './trim-exits.ts';
 
 type LookContext = Pick<Context, 'newId' | 'prices' | 'instruments' | 'settings'>;
 
@@ -106,7 +108,10 @@ interface Act {
 function act(context: LookContext, view: AccountView, { group, action, did }: Act): ProtectionGroupRow {
   switch (action.kind) {
     case 'place': {
-      const order = place(context, view, group, action);
+      const quantity =
+        action.role === 'EXIT' ? roomForExit(context, view, group, { action, did }) : action.quantity;
+      if (quantity === 0) return group;
+      const order = place(context, view, group, { ...action, quantity });
       did.orders.push(order);
       return {
         ...group,
@@ -135,6 +140,30 @@ function act(context: LookContext, view: AccountView, { group, action, did }: Ac
     case 'modify':
       return modify(context, view, group, { action, did });
   }
+}
+
+/**
+ * How much of a protective exit goes out now. A strategy's own exit that rests takes its place in the position, and
+ * may rest where nothing trades: it is cut first, and the exit follows when the book shows that.
+ */
+function roomForExit(
+  context: LookContext,
+  view: AccountView,
+  group: ProtectionGroupRow,
+  { action, did }: Omit<Act, 'group' | 'action'> & { readonly action: Extract<Action, { kind: 'place' }> },
+): number {
+  const side = closingSide(group.side);
+  const unseen = liveGuards(view, group)
+    .filter(({ role, status }) => role === 'EXIT' && status === 'PENDING')
+    .reduce((total, { quantity }) => total + quantity, 0);
+  const of = { ...group, side, role: 'EXIT', quantity: action.quantity } as const;
+  const room = effectOf(of, view.openPositions(), view.liveOrders()).largestReduction - unseen;
+  const excess = action.quantity - Math.max(0, room);
+  if (excess <= 0) return action.quantity;
+  const reason = 'the position leaves by a protective exit';
+  did.commands.push(...makeRoom(context, view, group, { side, excess, reason }));
+  const now = effectOf(of, view.openPositions(), view.liveOrders()).largestReduction - unseen;
+  return Math.min(action.quantity, Math.max(0, now));
 }
 
 function place(

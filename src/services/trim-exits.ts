@@ -1,7 +1,15 @@
 import type { OrderCommandRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import type { PositionKey } from '../domain/account.ts';
-import { type LiveOrder, type Order, isExit, leavesQuantity, sideSign } from '../domain/order.ts';
+import {
+  type LiveOrder,
+  type Order,
+  type Side,
+  leavesQuantity,
+  onlyReduces,
+  sideSign,
+} from '../domain/order.ts';
+import { isGuard } from '../domain/protection.ts';
 import type { Context } from './context.ts';
 import { endCommand } from './end-command.ts';
 import { insertCommand, stageCancel } from './stage-command.ts';
@@ -9,38 +17,97 @@ import { insertCommand, stageCancel } from './stage-command.ts';
 /** Who asks, in commands and the journal: nobody outside did. */
 const REQUESTED_BY = 'oms';
 
+type Key = Omit<PositionKey, 'managedBy'>;
+
 /**
- * After the OMS's quantity of a key fell by something that is not an order of ours: a live exit larger than what is
- * left would reverse the position, so it is cut to it, or cancelled when nothing is left (controls.md U17). A cut only
- * lowers risk: no check stands in its way. Returns commands for `enqueueCommand` after the commit.
+ * After the OMS's quantity of a key fell: live exits that together are larger than what is left would reverse the
+ * position (controls.md U17), so they are cut to it, the newest first, or cancelled when nothing is left. An order is
+ * an exit when it was sent as one, or when its checks saw it only reduce. A cut only lowers risk: no check stands in
+ * its way. `guards`: those of protection are cut as well; LEFT where their own look follows in the same transaction.
+ * Returns commands for `enqueueCommand` after the commit. Needs: `positionKeys` and `liveOrders`.
  */
 export function trimExits(
   context: Pick<Context, 'newId'>,
   view: AccountView,
-  key: Omit<PositionKey, 'managedBy'>,
-  reason: string,
+  key: Key,
+  { reason, guards }: { readonly reason: string; readonly guards: 'CUT' | 'LEFT' },
 ): OrderCommandRow[] {
   const held = view.newestCycle({ ...key, managedBy: 'OMS' })?.quantity ?? 0;
-  return view
-    .liveOrders()
-    .filter((live) => live.instrumentId === key.instrumentId && live.product === key.product)
-    .flatMap((live) => {
-      const room = Math.max(0, -sideSign(live.side) * held);
-      return leavesQuantity(live) > room ? (trim(context, view, live, room, reason) ?? []) : [];
-    });
+  const commands: (OrderCommandRow | null)[] = [];
+  for (const side of ['BUY', 'SELL'] as const) {
+    const room = Math.max(0, -sideSign(side) * held);
+    const [sharing, own] = partition(
+      liveOf(view, key, side),
+      ({ role }) => role === 'STOP' || role === 'TARGET',
+    );
+    if (guards === 'CUT') commands.push(...sharing.map((live) => cutTo(context, view, live, room, reason)));
+    let left = room;
+    for (const live of own) {
+      const leaves = leavesQuantity(live);
+      const reducing = Math.min(left, leaves);
+      left -= reducing;
+      if (reducing === leaves) continue;
+      const order = exitOf(view, live);
+      if (order === null || (guards === 'LEFT' && isGuard(order))) continue;
+      commands.push(cutTo(context, view, live, reducing, reason));
+    }
+  }
+  return commands.filter((command) => command !== null);
 }
 
-function trim(
+/**
+ * Makes room for a protective exit of `side`: other exits of the key, which may rest where nothing trades, are cut by
+ * `excess`, the newest first. Guards are left alone. Needs: `liveOrders`.
+ */
+export function makeRoom(
+  context: Pick<Context, 'newId'>,
+  view: AccountView,
+  key: Key,
+  { side, excess, reason }: { readonly side: Side; readonly excess: number; readonly reason: string },
+): OrderCommandRow[] {
+  let left = excess;
+  const commands: (OrderCommandRow | null)[] = [];
+  for (const live of liveOf(view, key, side).reverse()) {
+    if (left <= 0) break;
+    const order = exitOf(view, live);
+    if (order === null || isGuard(order)) continue;
+    const leaves = leavesQuantity(live);
+    const cut = Math.min(left, leaves);
+    left -= cut;
+    commands.push(cutTo(context, view, live, leaves - cut, reason));
+  }
+  return commands.filter((command) => command !== null);
+}
+
+/** Live orders of a key that trade on this side, the oldest first. */
+function liveOf(view: AccountView, { instrumentId, product }: Key, side: Side): LiveOrder[] {
+  return view
+    .liveOrders()
+    .filter((live) => live.instrumentId === instrumentId && live.product === product && live.side === side)
+    .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1));
+}
+
+function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [T[], T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
+}
+
+function exitOf(view: AccountView, { id }: LiveOrder): Order | null {
+  const order = view.order(id);
+  return order !== null && onlyReduces(order) ? order : null;
+}
+
+/** Leaves no more than `leaves` to fill; null: it is small enough, no exit, or on its way there. */
+function cutTo(
   context: Pick<Context, 'newId'>,
   view: AccountView,
   live: LiveOrder,
-  room: number,
+  leaves: number,
   reason: string,
 ): OrderCommandRow | null {
-  const order = view.order(live.id);
-  if (order === null || !isExit(order)) return null;
-  if (room === 0) return stageCancel(context, view, order, { requestedBy: REQUESTED_BY, reason });
-  return stageCut(context, view, order, order.filledQuantity + room, reason);
+  const order = leavesQuantity(live) > leaves ? exitOf(view, live) : null;
+  if (order === null) return null;
+  if (leaves === 0) return stageCancel(context, view, order, { requestedBy: REQUESTED_BY, reason });
+  return stageCut(context, view, order, order.filledQuantity + leaves, reason);
 }
 
 function stageCut(
@@ -51,7 +118,9 @@ function stageCut(
   reason: string,
 ): OrderCommandRow | null {
   const open = view.openCommands(order.id);
-  if (open.some(({ kind }) => kind === 'CANCEL')) return null;
+  const isOnItsWay = ({ kind, terms }: OrderCommandRow) =>
+    kind === 'CANCEL' || (terms?.quantity !== undefined && terms.quantity <= quantity);
+  if (open.some(isOnItsWay)) return null;
   for (const waiting of open.filter(({ state }) => state === 'WAITING')) {
     endCommand(view, waiting, 'REPLACED', `a cut by ${REQUESTED_BY} took its place`);
   }
