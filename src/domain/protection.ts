@@ -1,3 +1,4 @@
+import { Decimal } from './money.ts';
 import { pauseAfter } from './operation.ts';
 import { isFinal } from './order-status.ts';
 import { type Order, type Side, sideSign } from './order.ts';
@@ -27,6 +28,11 @@ export const PROTECTION_ACTOR = 'protection';
 /** The side of the orders that close a position opened by `side`. */
 export function closingSide(side: Side): Side {
   return side === 'BUY' ? 'SELL' : 'BUY';
+}
+
+/** The stop that loses less of a position opened by `side`. */
+export function tighterStop(side: Side, a: Decimal, b: Decimal): Decimal {
+  return side === 'BUY' ? Decimal.max(a, b) : Decimal.min(a, b);
 }
 
 /** One guard's client order id: the same place in its group gives the same id, so that twice is once. */

@@ -75,6 +75,8 @@ export interface CheckInput {
   readonly uncovers: string | null;
   /** Null: the order names none, or one that is not known yet. */
   readonly strategy: StrategyView | null;
+  /** Why the position that the order would add to leaves by protective exits; null: it does not. */
+  readonly leaving: string | null;
   /** What the strategy's own limits are judged over; null: it has none. */
   readonly own: Scope | null;
   /** The instant of the check. */

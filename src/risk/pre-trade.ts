@@ -9,6 +9,7 @@ import { marketData } from './checks/market-data.ts';
 import { openOrderValue } from './checks/open-order-value.ts';
 import { orderToPositionRatio } from './checks/order-to-position-ratio.ts';
 import { orderValue } from './checks/order-value.ts';
+import { positionLeaving } from './checks/position-leaving.ts';
 import { positionLimit } from './checks/position-limit.ts';
 import { positionValue } from './checks/position-value.ts';
 import { priceSanity } from './checks/price-sanity.ts';
@@ -54,6 +55,7 @@ export const CHECKS: readonly Check[] = [
   restrictedInstrument,
   strategyEnabled,
   marketData,
+  positionLeaving,
 ];
 
 export interface PreTradeVerdict {

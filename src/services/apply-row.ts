@@ -94,7 +94,7 @@ function recordTrades(
     if (wasFinal) late += trade.quantity;
     taken += recorded.takenFromOms;
     order = recorded.order;
-    followFill(context, view, order);
+    followFill(context, view, order, trade.fillTimestamp);
   }
   if (late > 0) tellLateTrades(context, view, order, late);
   if (taken > 0) tellOutsideTrade(context, view, order, taken);

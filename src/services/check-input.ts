@@ -1,6 +1,7 @@
 import type { Needs } from '../db/account-load.ts';
 import type { StrategyRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
+import type { Position } from '../domain/account.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import { type Charges, chargeSegmentOf, chargesOfOrder } from '../domain/charges.ts';
 import { type Instrument, instrumentKey } from '../domain/instrument.ts';
@@ -11,6 +12,7 @@ import {
   type Order,
   leavesQuantity,
   reservedMargin,
+  sideSign,
 } from '../domain/order.ts';
 import { present } from '../lib/assert.ts';
 import { fundsSegmentOf } from '../market-data/funds.ts';
@@ -104,6 +106,7 @@ export function checkInput(
     uncovers: uncoveredBy(order, instrument, positions, (id) => context.instruments.cached(id)),
     strategy,
     own: ownScope(view, order, strategy, liveOrders),
+    leaving: leavingReason(view, order, effect, positions),
     at: view.now,
     session: context.settings.session,
     price,
@@ -145,6 +148,25 @@ export function estimatedCharges(
 ): Charges {
   const segment = chargeSegmentOf({ exchange, instrumentType, product });
   return chargesOfOrder({ segment, exchange, side, turnover, day });
+}
+
+/** Protection groups are read only for an order that adds to a position there is. */
+function leavingReason(
+  view: AccountView,
+  { instrumentId, product, side, strategyId }: Order,
+  { openingQuantity }: Effect,
+  positions: readonly Position[],
+): string | null {
+  const isKey = (of: Pick<Order, 'instrumentId' | 'product'>) =>
+    of.instrumentId === instrumentId && of.product === product;
+  const adds = positions.some(
+    (held) => held.managedBy === 'OMS' && isKey(held) && Math.sign(held.quantity) === sideSign(side),
+  );
+  if (openingQuantity === 0 || !adds) return null;
+  const group = view
+    .protections()
+    .find((one) => isKey(one) && one.side === side && one.strategyId === strategyId && one.mode === 'EXIT');
+  return group === undefined ? null : (group.reason ?? 'no stop is possible');
 }
 
 /** What the strategy's own limits are judged over; its positions are read only when it has such limits. */

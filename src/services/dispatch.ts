@@ -16,6 +16,7 @@ import type { Queues, Schedule } from '../queues/queues.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { checkRisk } from './check-risk.ts';
 import type { Context } from './context.ts';
+import { createDirectRuns } from './direct-runs.ts';
 import { deliverAlerts } from './deliver-alerts.ts';
 import { createDirectSteps, readDueSteps } from './direct-steps.ts';
 import { keepGtts } from './keep-gtts.ts';
@@ -34,6 +35,8 @@ const LEASE_MS = 5000;
 const DIRECT_AFTER_MS = 2000;
 const DUE_AT_ONCE = 500;
 const DIRECT_AT_ONCE = 4;
+/** Looks at protection that run at once; further ones wait for their turn in this beat. */
+const GUARDS_AT_ONCE = 8;
 /** How many beats lie between two looks at the schedules. */
 const SCHEDULES_EVERY = 5;
 
@@ -55,7 +58,10 @@ export function createDispatcher(context: Context, queues: DispatcherQueues): Di
   // Each kind has places of its own, so that none waits behind another: limits are watched however many operations
   // run, a position gets its stop, and a broker or a channel that does not answer holds up nothing else.
   const operating = new Set<string>();
-  const guarding = new Set<string>();
+  // Every account that is due has its look at protection, whatever runs already.
+  const guarding = createDirectRuns(GUARDS_AT_ONCE, (name, error) =>
+    context.log.error({ err: error, name }, 'a direct run failed'),
+  );
   const netting = new Set<string>();
   const polling = new Set<string>();
   const watching = new Set<string>();
@@ -84,7 +90,7 @@ export function createDispatcher(context: Context, queues: DispatcherQueues): Di
         const { hasGtts } = await protectAccount(context, { accountId });
         if (hasGtts) runDirectly(`gtt:${accountId}`, () => keepGtts(context, { accountId }), netting);
       };
-      runDirectly(`protect:${accountId}`, look, guarding);
+      guarding.run(`protect:${accountId}`, look);
     }
   };
   const readBroker = async (isHeard: boolean, paused: ReadonlySet<string>): Promise<void> => {

@@ -1,10 +1,12 @@
 import type { ProtectionGroupRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import { type Order, type Side, onlyReduces } from '../domain/order.ts';
-import type { ProtectionPolicy } from '../domain/protection-policy.ts';
-import { closingSide, isGuard } from '../domain/protection.ts';
+import { strongerPolicy } from '../domain/protection-policy.ts';
+import { closingSide, isGuard, tighterStop } from '../domain/protection.ts';
 import type { Context } from './context.ts';
+import { defaultPolicy } from './place-order.ts';
 import { lookAt } from './stage-command.ts';
+import { tellWatchedByUs } from './tell-protection.ts';
 
 type Key = Pick<Order, 'instrumentId' | 'product'>;
 type FillContext = Pick<Context, 'newId' | 'settings'>;
@@ -14,12 +16,12 @@ type FillContext = Pick<Context, 'newId' | 'settings'>;
  * and target), and what an exit opened, because the position was closed in two ways at once, is taken back and told.
  * The orders themselves are the look's (protect-group.ts). Needs `protections` and the position's newest cycle.
  */
-export function followFill(context: FillContext, view: AccountView, order: Order): void {
+export function followFill(context: FillContext, view: AccountView, order: Order, tradedAt: Date): void {
   if (order.cause === 'EXTERNAL') return;
   const opensOn = sideOf(view, order);
   if (opensOn !== order.side) return;
   if (onlyReduces(order)) takeBack(context, view, order);
-  else protect(context, view, order);
+  else protect(context, view, order, tradedAt);
 }
 
 /** The side that the account's managed position has now; null: flat. */
@@ -29,10 +31,18 @@ function sideOf(view: AccountView, { instrumentId, product }: Key): Side | null 
   return net > 0 ? 'BUY' : 'SELL';
 }
 
-function protect(context: Pick<Context, 'newId'>, view: AccountView, order: Order): void {
+/**
+ * What an entry adds joins the group that is there, and never weakens it: the tighter stop, the stronger policy, a
+ * trailing stop and a target stay; what a person wants otherwise is a PATCH (settle-guards.ts). Entries with the policy
+ * `none` begin no group; where there is one, it covers all that its holder has.
+ */
+function protect(context: FillContext, view: AccountView, order: Order, tradedAt: Date): void {
   const { protection: policy, stopLoss, takeProfit, trailing, gtt } = order;
-  if (policy === null || policy === 'none' || stopLoss === null) return;
   const group = groupOf(view, order, order.side);
+  if (policy === null || policy === 'none' || stopLoss === null) {
+    if (group !== null) view.putProtection(nakedSince(view, group, tradedAt), null);
+    return;
+  }
   const terms = {
     parentOrderId: order.id,
     ...{ policy, stopLoss, takeProfit, trailing, gtt },
@@ -40,19 +50,43 @@ function protect(context: Pick<Context, 'newId'>, view: AccountView, order: Orde
     parentTarget: takeProfit,
   };
   if (group === null) {
-    insertGroup(context, view, order, { ...terms, mode: 'STOP', reason: null });
+    const begun = insertGroup(context, view, order, { ...terms, mode: 'STOP', reason: null });
+    if (policy === 'oms') tellWatchedByUs(context, view, begun);
+    else view.putProtection(nakedSince(view, begun, tradedAt), null);
     return;
   }
   // A late fill of an older order does not bring its stop back.
   const parent = view.order(group.parentOrderId);
   if (group.parentOrderId === order.id || (parent !== null && parent.createdAt > order.createdAt)) {
-    view.putProtection({ ...group, nextLookAt: lookAt(view, 0) }, null);
+    view.putProtection(nakedSince(view, group, tradedAt), null);
     return;
   }
-  view.putProtection(
-    { ...group, ...terms, mode: group.mode, nextLookAt: lookAt(view, 0) },
-    { kind: 'ProtectionTakenOver', data: { stopLoss: stopLoss.toFixed(), from: group.parentOrderId } },
-  );
+  const kept: ProtectionGroupRow = {
+    ...group,
+    ...terms,
+    policy: strongerPolicy(group.policy, policy),
+    stopLoss: group.stopLoss === null ? stopLoss : tighterStop(group.side, group.stopLoss, stopLoss),
+    takeProfit: takeProfit ?? group.takeProfit,
+    trailing: trailing ?? group.trailing,
+    gtt: gtt || group.gtt,
+  };
+  view.putProtection(nakedSince(view, kept, tradedAt), {
+    kind: 'ProtectionTakenOver',
+    data: {
+      ...{ stopLoss: kept.stopLoss?.toFixed() ?? null, asked: stopLoss.toFixed(), policy: kept.policy },
+      from: group.parentOrderId,
+    },
+  });
+}
+
+/** To be looked at now; what was filled is without its stop since then, and not only since we know of it. */
+function nakedSince(view: AccountView, group: ProtectionGroupRow, tradedAt: Date): ProtectionGroupRow {
+  const since = group.unprotectedSince ?? (tradedAt < view.now ? tradedAt : view.now);
+  return {
+    ...group,
+    unprotectedSince: group.policy === 'exchange' ? since : null,
+    nextLookAt: lookAt(view, 0),
+  };
 }
 
 /**
@@ -62,7 +96,12 @@ function protect(context: Pick<Context, 'newId'>, view: AccountView, order: Orde
 function takeBack(context: FillContext, view: AccountView, order: Order): void {
   if (groupOf(view, order, order.side) !== null) return;
   const closed = groupOf(view, order, closingSide(order.side)) ?? anyOf(view, order);
-  if (closed === null && !isGuard(order) && policyOf(context, view, order) === 'none') return;
+  if (
+    closed === null &&
+    !isGuard(order) &&
+    (order.protection ?? defaultPolicy(context, view, order)) === 'none'
+  )
+    return;
   const net = view.newestCycle({ ...keyOf(order), managedBy: 'OMS' })?.quantity ?? 0;
   const reason = `${order.role.toLowerCase()} ${order.clientOrderId} filled although the position was closed already`;
   insertGroup(context, view, order, {
@@ -82,16 +121,6 @@ function takeBack(context: FillContext, view: AccountView, order: Order): void {
     orderId: order.id,
     condition: `order:${order.id}:overfilled`,
   });
-}
-
-function policyOf(
-  { settings }: FillContext,
-  view: AccountView,
-  { protection, strategyId }: Order,
-): ProtectionPolicy {
-  if (protection !== null) return protection;
-  const ofStrategy = strategyId === null ? null : (view.strategy(strategyId)?.protection ?? null);
-  return ofStrategy ?? settings.protection.policy;
 }
 
 function keyOf({ instrumentId, product }: Key): Key {
@@ -145,48 +174,47 @@ function insertGroup(
     | 'mode'
     | 'reason'
   >,
-): void {
-  view.putProtection(
-    {
-      accountId: view.account.id,
-      id: context.newId(),
-      ...keyOf(order),
-      exchange: order.exchange,
-      symbol: order.symbol,
-      strategyId: order.strategyId,
-      side: order.side,
-      ...terms,
-      gttNet: null,
-      guardIds: [],
-      cancelledIds: [],
-      cancelTries: {},
-      placed: 0,
-      modified: 0,
-      modifyKeys: {},
-      stopAsked: null,
-      targetAsked: null,
-      stopRefusals: 0,
-      targetRefusals: 0,
-      exitRefusals: 0,
-      retryAt: null,
-      heldQuantity: 0,
-      protectedQuantity: 0,
-      unprotectedSince: null,
-      unprotectedMs: 0,
-      nextLookAt: lookAt(view, 0),
-      createdAt: view.now,
-      updatedAt: view.now,
-      endedAt: null,
+): ProtectionGroupRow {
+  const group: ProtectionGroupRow = {
+    accountId: view.account.id,
+    id: context.newId(),
+    ...keyOf(order),
+    exchange: order.exchange,
+    symbol: order.symbol,
+    strategyId: order.strategyId,
+    side: order.side,
+    ...terms,
+    gttNet: null,
+    guardIds: [],
+    cancelledIds: [],
+    cancelTries: {},
+    placed: 0,
+    modified: 0,
+    modifyKeys: {},
+    stopAsked: null,
+    targetAsked: null,
+    stopRefusals: 0,
+    targetRefusals: 0,
+    exitRefusals: 0,
+    retryAt: null,
+    heldQuantity: 0,
+    protectedQuantity: 0,
+    unprotectedSince: null,
+    unprotectedMs: 0,
+    nextLookAt: lookAt(view, 0),
+    createdAt: view.now,
+    updatedAt: view.now,
+    endedAt: null,
+  };
+  view.putProtection(group, {
+    kind: 'ProtectionBegun',
+    data: {
+      policy: terms.policy,
+      mode: terms.mode,
+      stopLoss: terms.stopLoss?.toFixed() ?? null,
+      takeProfit: terms.takeProfit?.toFixed() ?? null,
+      reason: terms.reason,
     },
-    {
-      kind: 'ProtectionBegun',
-      data: {
-        policy: terms.policy,
-        mode: terms.mode,
-        stopLoss: terms.stopLoss?.toFixed() ?? null,
-        takeProfit: terms.takeProfit?.toFixed() ?? null,
-        reason: terms.reason,
-      },
-    },
-  );
+  });
+  return group;
 }

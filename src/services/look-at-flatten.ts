@@ -4,8 +4,9 @@ import type { AccountView } from '../db/account-view.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import { type Instrument, type Product, instrumentKey } from '../domain/instrument.ts';
 import type { Leftover, OperationDetails } from '../domain/operation.ts';
-import { type Order, sideSign } from '../domain/order.ts';
+import { type Order, type OrderRole, leavesQuantity, sideSign } from '../domain/order.ts';
 import { isFinal } from '../domain/order-status.ts';
+import { isGuard } from '../domain/protection.ts';
 import { exitRank, hedges } from '../risk/exits.ts';
 import type { Context } from './context.ts';
 import { type Look, endOperation, isInForce, keepOperation } from './keep-operation.ts';
@@ -122,7 +123,7 @@ function keyOf(flatten: Flatten, instrument: Instrument, product: Product): KeyO
   const { view, details, seen, exits } = flatten;
   const position = positionOf(view, instrument.id, product);
   const net = position?.quantity ?? 0;
-  const holders = seen.strategyKeys.flatMap((text) => {
+  const holders = [...seen.strategyKeys].sort().flatMap((text) => {
     const [strategyId = '', id, of] = text.split('/');
     if (Number(id) !== instrument.id || of !== product) return [];
     const held = view.newestStrategyCycle(strategyId, {
@@ -138,10 +139,12 @@ function keyOf(flatten: Flatten, instrument: Instrument, product: Product): KeyO
   const held =
     details.strategyId === null ? net : Math.sign(ofScope) === Math.sign(net) ? smaller(ofScope, net) : 0;
   const most = details.quantity === null ? Infinity : Math.max(0, details.quantity - filled);
+  const size = Math.min(Math.abs(held), most);
   return {
     instrument,
     product,
-    want: Math.sign(held) * Math.min(Math.abs(held), most),
+    want: Math.sign(held) * size,
+    kept: Math.abs(held) - size,
     brokerQuantity: brokerQuantityOf(flatten, instrument, product),
     holders: holders.filter(
       ({ strategyId }) => details.strategyId === null || strategyId === details.strategyId,
@@ -200,10 +203,13 @@ function ordersInTheWay(flatten: Flatten, keys: readonly KeyOfFlatten[]): Order[
   return [...new Set([...inFlight, ...raising, ...keys.flatMap((key) => reducersOf(others, key))])];
 }
 
-/** Orders of the scope that reduce the key already: with them, an exit of all of it would reverse the position. */
+/**
+ * Orders of the scope that reduce the key already: with them, an exit of all of it would reverse the position. Where a
+ * part of it stays, so do its guards: protection makes them smaller.
+ */
 function reducersOf(
   others: readonly Order[],
-  { instrument, product, want, progress }: KeyOfFlatten,
+  { instrument, product, want, kept, progress }: KeyOfFlatten,
 ): Order[] {
   if (want === 0 || progress.givenUp !== null) return [];
   return others.filter(
@@ -211,8 +217,24 @@ function reducersOf(
       !isFinal(order.status) &&
       order.instrumentId === instrument.id &&
       order.product === product &&
+      (kept === 0 || !isGuard(order)) &&
       sideSign(order.side) === -Math.sign(want),
   );
+}
+
+/** Whether the guards of a position that is closed in part could still close more than what stays. */
+function areGuardsTooLarge(
+  others: readonly Order[],
+  { instrument, product, want, kept }: KeyOfFlatten,
+): boolean {
+  if (kept === 0 || want === 0) return false;
+  const leavesOf = (roles: readonly OrderRole[]) =>
+    others
+      .filter((order) => isGuard(order) && roles.includes(order.role))
+      .filter((order) => order.instrumentId === instrument.id && order.product === product)
+      .filter((order) => sideSign(order.side) === -Math.sign(want))
+      .reduce((total, order) => total + leavesQuantity(order), 0);
+  return leavesOf(['STOP', 'EXIT']) > kept || leavesOf(['TARGET']) > kept;
 }
 
 function lookAt(
@@ -226,6 +248,9 @@ function lookAt(
   if (key.progress.givenUp !== null) return { ...nothing, why: key.progress.givenUp };
   const blocked = reducersOf(cancelling, key).length;
   if (blocked > 0) return { ...nothing, why: `${blocked} orders that reduce it already are cancelled first` };
+  if (areGuardsTooLarge(flatten.others, key)) {
+    return { ...nothing, why: `its stops are made smaller first, to the ${key.kept} that stay` };
+  }
   const own = { instrument: key.instrument, quantity: key.want };
   const risk = keys.find(
     (other) => other.want !== 0 && hedges(own, { instrument: other.instrument, quantity: other.want }),

@@ -22,6 +22,8 @@ export interface KeyOfFlatten {
   readonly product: Product;
   /** Signed managed quantity that is still to be closed, in the operation's scope. */
   readonly want: number;
+  /** Units of the scope's position that stay; their stops do, too. */
+  readonly kept: number;
   /** What the broker holds of it; null: not known. */
   readonly brokerQuantity: number | null;
   /** Who holds how much of it, signed; the rest belongs to no strategy. */

@@ -18,14 +18,19 @@ import { enqueueNextStep } from './next-step.ts';
 export interface PlaceOrderInput {
   readonly accountId: string;
   readonly actor: string;
-  /** An operator's reduceOnly order passes where a halt leaves exits to operators. Default no. */
+  /**
+   * An operator's reduceOnly order passes where a halt leaves exits to operators, and an operator's entry may go
+   * without protection. Default no.
+   */
   readonly byOperator?: boolean;
   readonly request: OrderRequest;
 }
 
 export type PlaceOrderRefusal =
   | { readonly code: 'INVALID_ORDER'; readonly errors: readonly FieldError[] }
-  | { readonly code: 'IDEMPOTENCY_CONFLICT'; readonly order: Order };
+  | { readonly code: 'IDEMPOTENCY_CONFLICT'; readonly order: Order }
+  /** Nothing would protect what it opens: that is an operator's to decide. */
+  | { readonly code: 'UNPROTECTED'; readonly message: string };
 
 export interface PlacedOrder {
   readonly order: Order;
@@ -63,6 +68,11 @@ export async function placeOrder(
       const checked = checkRequest(request, listed, day);
       if (!checked.ok) return err({ code: 'INVALID_ORDER', errors: checked.error });
       const protection = protectionOf(context, view, request);
+      if (request.protection === 'none' && !byOperator && defaultPolicy(context, view, request) !== 'none') {
+        const message =
+          'the policy none leaves the position without a stop: an operator places it, or sets it';
+        return err({ code: 'UNPROTECTED', message });
+      }
       const errors = gttPolicyErrors(request, protection);
       if (errors.length > 0) return err({ code: 'INVALID_ORDER', errors });
       if (request.strategyId !== null) registerStrategy(view, request.strategyId);
@@ -101,14 +111,18 @@ function dayFor({ settings }: Context, { variety, exchange }: OrderRequest, now:
 }
 
 /** Its own, else its strategy's, else the configured one; what only reduces opens nothing to protect. */
-function protectionOf(
-  { settings }: Context,
+function protectionOf(context: Context, view: AccountView, request: OrderRequest): ProtectionPolicy | null {
+  return request.reduceOnly ? null : (request.protection ?? defaultPolicy(context, view, request));
+}
+
+/** That of the strategy, else the configured one. */
+export function defaultPolicy(
+  { settings }: Pick<Context, 'settings'>,
   view: AccountView,
-  { reduceOnly, protection, strategyId }: OrderRequest,
-): ProtectionPolicy | null {
-  if (reduceOnly) return null;
+  { strategyId }: Pick<OrderRequest, 'strategyId'>,
+): ProtectionPolicy {
   const ofStrategy = strategyId === null ? null : (view.strategy(strategyId)?.protection ?? null);
-  return protection ?? ofStrategy ?? settings.protection.policy;
+  return ofStrategy ?? settings.protection.policy;
 }
 
 /** Entries grow stale; exits and after-market orders do not, unless they say so. 0 turns the limit off. */

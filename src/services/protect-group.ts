@@ -1,22 +1,20 @@
 import type { OrderCommandRow, ProtectionGroupRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
-import { tradingDayOf } from '../domain/calendar.ts';
-import { canonicalJson } from '../domain/journal.ts';
-import { type Order, sideSign } from '../domain/order.ts';
+import { type LiveOrder, type Order, openingLeaves, sideSign } from '../domain/order.ts';
 import { isFinal } from '../domain/order-status.ts';
-import { PROTECTION_ACTOR, afterCancel, closingSide, restingLeaves, sharesOf } from '../domain/protection.ts';
+import { PROTECTION_ACTOR, afterCancel, closingSide, sharesOf } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';
 import { effectOf } from '../risk/effect.ts';
-import { type StopDayNow, stopDayOf } from '../risk/protection/night.ts';
+import { stopDayOf } from '../risk/protection/night.ts';
 import { type Action, type Plan, planProtection } from '../risk/protection/plan.ts';
 import type { Context } from './context.ts';
 import { endCommand } from './end-command.ts';
 import { followStop } from './follow-stop.ts';
+import { measureGroup } from './measure-group.ts';
 import { type LookedAtGroup, factsOf, liveGuards } from './protection-facts.ts';
 import { settleGuards, takeOverTerms } from './settle-guards.ts';
-import { insertCommand, lookAt, stageCancel } from './stage-command.ts';
+import { insertCommand, stageCancel } from './stage-command.ts';
 import { stageGuard } from './stage-guard.ts';
-import { tellOfGroup, tellOfNight } from './tell-protection.ts';
 import { makeRoom } from './trim-exits.ts';
 
 type LookContext = Pick<Context, 'newId' | 'prices' | 'instruments' | 'settings'>;
@@ -27,10 +25,6 @@ export interface ProtectionLook {
   readonly commands: readonly OrderCommandRow[];
 }
 
-/** While something of a group is on its way, it is looked at this often, milliseconds. */
-const LOOK_EVERY_MS = 1000;
-/** While its exchange is closed. */
-const LOOK_CLOSED_MS = 30_000;
 /** What ends at once (an order that was not sent yet) makes room for the next step in the same look. */
 const MAX_ROUNDS = 3;
 
@@ -63,17 +57,42 @@ function lookAtGroup(context: LookContext, view: AccountView, before: Protection
   const day = stopDayOf(context.settings.session, before.exchange, view.now);
   const isOpen = day.phase !== 'CLOSED';
   let group = settleGuards(context, view, takeOverTerms(context, view, before), held);
+  let facts = factsOf(context, view, { group, held, guards: liveGuards(view, group), isOpen });
   const did: { orders: Order[]; commands: OrderCommandRow[] } = { orders: [], commands: [] };
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const look: LookedAtGroup = { group, held, guards: liveGuards(view, group), isOpen };
-    const plan = planProtection(factsOf(context, view, look));
+    facts = factsOf(context, view, look);
+    const plan = planProtection(facts);
     group = changeMode(view, group, plan);
     const unsent = look.guards.length;
     for (const action of plan.actions) group = act(context, view, { group, action, did });
     if (liveGuards(view, group).length >= unsent) break;
   }
-  finish(context, view, { before, group, held, day });
+  if (before.mode === 'STOP' && group.mode === 'EXIT')
+    did.commands.push(...cancelEntries(context, view, group));
+  measureGroup(context, view, { before, group, facts, day });
   return { orders: did.orders.flatMap(({ id }) => pendingOrder(view, id)), commands: did.commands };
+}
+
+/** Nothing is added to a position that leaves: what would be bought is sold at once. */
+function cancelEntries(
+  context: LookContext,
+  view: AccountView,
+  group: ProtectionGroupRow,
+): OrderCommandRow[] {
+  const isEntry = (live: LiveOrder) =>
+    keyText(live) === keyText(group) &&
+    live.side === group.side &&
+    live.strategyId === group.strategyId &&
+    openingLeaves(live) > 0;
+  return view
+    .liveOrders()
+    .filter(isEntry)
+    .flatMap(({ id }) => {
+      const order = present(view.order(id), `order ${id}`);
+      const reason = `its position leaves: ${group.reason ?? 'no stop is possible'}`;
+      return stageCancel(context, view, order, { requestedBy: PROTECTION_ACTOR, reason }) ?? [];
+    });
 }
 
 function pendingOrder(view: AccountView, id: string): Order[] {
@@ -222,79 +241,4 @@ function modify(
     ...(stop === null ? {} : { stopAsked: stop.trigger }),
     ...(target === null ? {} : { targetAsked: target }),
   };
-}
-
-interface Finish {
-  readonly before: ProtectionGroupRow;
-  readonly group: ProtectionGroupRow;
-  readonly held: number;
-  readonly day: StopDayNow;
-}
-
-/** Measures, tells, and writes the row when it changed. */
-function finish(context: LookContext, view: AccountView, { before, group, held, day }: Finish): void {
-  const isOpen = day.phase !== 'CLOSED';
-  const today = tradingDayOf(view.now);
-  const guards = liveGuards(view, group);
-  const stops = guards.filter(({ role }) => role === 'STOP');
-  // A stop of the day before rests nowhere, whatever its row says until the book of today was read.
-  const resting = stops.filter(
-    ({ id, tradingDay }) =>
-      tradingDay === today && !view.openCommands(id).some(({ kind }) => kind === 'CANCEL'),
-  );
-  const protectedQuantity = Math.min(
-    held,
-    resting.reduce((total, order) => total + restingLeaves(order), 0),
-  );
-  const isNaked = group.policy === 'exchange' && isOpen && protectedQuantity < held;
-  const isLive = (id: string) => guards.some((guard) => guard.id === id);
-  const now = view.now.getTime();
-  const since = group.unprotectedSince;
-  const measured: ProtectionGroupRow = {
-    ...group,
-    heldQuantity: held,
-    protectedQuantity,
-    guardIds: guards.map(({ id }) => id),
-    cancelledIds: group.cancelledIds.filter(isLive),
-    cancelTries: Object.fromEntries(Object.entries(group.cancelTries).filter(([id]) => isLive(id))),
-    modifyKeys: Object.fromEntries(Object.entries(group.modifyKeys).filter(([id]) => isLive(id))),
-    unprotectedSince: isNaked ? (since ?? view.now) : null,
-    unprotectedMs: group.unprotectedMs + (isNaked || since === null ? 0 : now - since.getTime()),
-    endedAt: held === 0 && guards.length === 0 && group.gttNet === null ? view.now : null,
-  };
-  tellOfGroup(context, view, measured);
-  tellOfNight(context, view, measured, day.phase);
-  const isBusy =
-    measured.unprotectedSince !== null ||
-    measured.mode === 'EXIT' ||
-    measured.policy === 'oms' ||
-    measured.trailing !== null ||
-    measured.gtt ||
-    measured.gttNet !== null ||
-    guards.some((order) => order.status !== 'OPEN' || view.openCommands(order.id).length > 0) ||
-    held === 0 ||
-    Object.keys(measured.cancelTries).length > 0 ||
-    isWaitingForTarget(measured, guards);
-  const everyMs = !isOpen ? LOOK_CLOSED_MS : isBusy ? LOOK_EVERY_MS : day.turnsInMs;
-  const isOver = measured.endedAt !== null || everyMs === null;
-  const row = { ...measured, nextLookAt: isOver ? null : lookAt(view, everyMs) };
-  if (sameRow(before, row)) return;
-  view.putProtection(
-    { ...row, updatedAt: view.now },
-    row.endedAt === null
-      ? null
-      : { kind: 'ProtectionEnded', data: { unprotectedMs: row.unprotectedMs, orders: row.placed } },
-  );
-}
-
-function isWaitingForTarget({ takeProfit }: ProtectionGroupRow, guards: readonly Order[]): boolean {
-  return takeProfit !== null && !guards.some(({ role }) => role === 'TARGET');
-}
-
-function sameRow(a: ProtectionGroupRow, b: ProtectionGroupRow): boolean {
-  return canonicalJson(plain(a)) === canonicalJson(plain(b));
-}
-
-function plain(row: ProtectionGroupRow): unknown {
-  return JSON.parse(JSON.stringify(row));
 }

@@ -1,14 +1,14 @@
-import type { OrderCommandRow, ProtectionGroupRow } from '../db/account-rows.ts';
+import type { OperationRow, OrderCommandRow, ProtectionGroupRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import { modificationsLeft } from '../domain/command.ts';
 import type { Order } from '../domain/order.ts';
-import { leavesQuantity } from '../domain/order.ts';
+import { leavesQuantity, sideSign } from '../domain/order.ts';
 import { isFinal } from '../domain/order-status.ts';
 import { type GuardRole, closingSide } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';
 import { exitPrice, sliceQuantity } from '../risk/exits.ts';
 import type { GroupFacts, Guard, GuardCommand } from '../risk/protection/plan.ts';
-import { isAtTarget, isBeyondStop, stopTerms } from '../risk/protection/stop-terms.ts';
+import { isAtTarget, isBeyondStop, isOutsideBand, stopTerms } from '../risk/protection/stop-terms.ts';
 import type { Context } from './context.ts';
 
 /** A group as one look under the lock finds it. */
@@ -45,24 +45,29 @@ export function factsOf(
   const price = context.prices.peek(instrument.id);
   const side = closingSide(group.side);
   const { withinMs } = context.settings.protection;
+  const leaving = leavingOf(view, group, held);
+  const isOutside = isOutsideBand(group.stopLoss, side, price);
+  // A stop that rests already is left there; more is not placed beside it, nor could it be moved.
+  const isWatched = isOutside && !guards.some(({ role }) => role === 'STOP');
+  const policy = group.policy === 'exchange' && isWatched ? 'oms' : group.policy;
   const mayTry = isOpen && (group.retryAt === null || group.retryAt <= view.now);
   return {
-    policy: group.policy,
+    policy,
     mode: group.mode,
     held,
     side,
     guards: guards.map((order) => guardOf(view, group, order)),
     stop: group.stopLoss === null ? null : stopTerms(group.stopLoss, side, instrument, price),
     // A price a few seconds old must not sell what was just bought: the exchange is asked first, where there is a stop.
-    isStopPassed:
-      (group.policy === 'oms' || group.stopRefusals > 0) && isBeyondStop(group.stopLoss, side, price),
+    isStopPassed: (policy === 'oms' || group.stopRefusals > 0) && isBeyondStop(group.stopLoss, side, price),
     target: group.takeProfit,
     isTargetPassed: isAtTarget(group.takeProfit, side, price),
     exitPrice: exitPrice(side, instrument, price),
-    isClosing: isClosing(view, group),
+    isClosing: isClosing(view, group) || (leaving > 0 && leaving >= held),
+    leaving,
     waitsForOther: waitsForOther(view, group, withinMs),
     mayPlace: {
-      stop: mayTry,
+      stop: mayTry && !isOutside,
       target: mayTry && group.targetRefusals < MAX_TARGET_REFUSALS,
       exit: mayTry,
     },
@@ -128,10 +133,18 @@ export function wasRefused(
 }
 
 /** A flatten that is running cancels what reduces the position before it exits: protection stands aside. */
-function isClosing(view: AccountView, { instrumentId, product, strategyId }: ProtectionGroupRow): boolean {
+function isClosing(view: AccountView, group: ProtectionGroupRow): boolean {
+  return flattensOf(view, group).some(({ details }) => details.quantity === null);
+}
+
+/** Flattens that are running and may close something of the group. */
+function flattensOf(
+  view: AccountView,
+  { instrumentId, product, strategyId }: ProtectionGroupRow,
+): OperationRow[] {
   return view
     .runningOperations()
-    .some(
+    .filter(
       ({ kind, details }) =>
         kind === 'FLATTEN' &&
         (details.instrumentId === null || details.instrumentId === instrumentId) &&
@@ -139,6 +152,42 @@ function isClosing(view: AccountView, { instrumentId, product, strategyId }: Pro
         (details.strategyId === null || details.strategyId === strategyId) &&
         details.keys[`${instrumentId}/${product}`]?.givenUp == null,
     );
+}
+
+/**
+ * How much of what the group holds a flatten of a part still closes. One of the account takes from the strategies
+ * first, in the order of their ids, as its exits do (look-at-key.ts).
+ */
+function leavingOf(view: AccountView, group: ProtectionGroupRow, held: number): number {
+  return flattensOf(view, group).reduce((total, { details }) => {
+    if (details.quantity === null) return total;
+    const own = details.orders.flatMap((id) => view.order(id) ?? []).filter((exit) => isOfKey(exit, group));
+    const filled = own.reduce((sum, exit) => sum + exit.filledQuantity, 0);
+    const before = details.strategyId === null ? heldBefore(view, group) : 0;
+    const left = Math.max(0, details.quantity - filled - before);
+    return Math.min(held, total + left);
+  }, 0);
+}
+
+function isOfKey(exit: Order, { instrumentId, product }: ProtectionGroupRow): boolean {
+  return exit.instrumentId === instrumentId && exit.product === product;
+}
+
+/** What the holders that come first hold of the same side. */
+function heldBefore(view: AccountView, group: ProtectionGroupRow): number {
+  if (group.strategyId === null) {
+    return sum([...view.ownersOf(group).values()].map((quantity) => sideSign(group.side) * quantity));
+  }
+  const { strategyId } = group;
+  return sum(
+    [...view.ownersOf(group)].map(([id, quantity]) =>
+      id < strategyId ? sideSign(group.side) * quantity : 0,
+    ),
+  );
+}
+
+function sum(quantities: readonly number[]): number {
+  return quantities.reduce((total, quantity) => total + Math.max(0, quantity), 0);
 }
 
 /** The old group of a position that was reversed ends before the new one begins, but not for ever. */

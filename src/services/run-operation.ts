@@ -13,6 +13,8 @@ import { LOOK_LEASE_MS, type Look } from './keep-operation.ts';
 import { lookAtFlatten } from './look-at-flatten.ts';
 import { lookAtHalt } from './look-at-halt.ts';
 import { enqueueNextStep } from './next-step.ts';
+import { PROTECTION_NEEDS } from './protect-account.ts';
+import { lookAtProtection } from './protect-group.ts';
 import { enqueueCommand } from './stage-command.ts';
 
 /** Between two looks: soon while it is young, since orders are answered in a second; later it waits for others. */
@@ -124,7 +126,19 @@ function decide(
   if (operation.kind === 'HALT') return lookAtHalt(context, view, operation, mine);
   const keys = scope.keys.map((key) => ({ ...key, product: key.product as Product }));
   const seen = { keys, strategyKeys: scope.strategyKeys, positions };
-  return lookAtFlatten(context, view, operation, seen, mine);
+  const looked = lookAtFlatten(context, view, operation, seen, mine);
+  return operation.details.quantity === null ? looked : withProtection(context, view, looked);
+}
+
+/** What a flatten of a part leaves keeps its stops, of exactly that: they are brought to it in the same transaction. */
+function withProtection(context: Context, view: AccountView, looked: Look): Look {
+  const keys = new Set(Object.keys(looked.operation.details.keys));
+  const { orders, commands } = lookAtProtection(context, view, keys);
+  return {
+    ...looked,
+    placed: [...looked.placed, ...orders],
+    commands: [...looked.commands, ...commands],
+  };
 }
 
 /** Prices, instruments and the broker's positions, read outside the lock; a flatten alone needs them. */
@@ -171,6 +185,7 @@ function needsOf({ id, details }: OperationRow, scope: ScopeRows): Needs {
     openPositions: true,
     strategies: true,
     openAlerts: true,
+    ...(details.quantity === null ? {} : PROTECTION_NEEDS),
   };
 }
 

@@ -1,18 +1,20 @@
 import type { ProtectionGroupRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import { modificationsLeft } from '../domain/command.ts';
-import { type Decimal, decimal } from '../domain/money.ts';
+import { Decimal, decimal } from '../domain/money.ts';
 import { pauseAfter } from '../domain/operation.ts';
 import type { Order } from '../domain/order.ts';
 import { isFinal } from '../domain/order-status.ts';
 import type { Context } from './context.ts';
 import { isTriggered, liveGuards, wasRefused } from './protection-facts.ts';
-import { tellLostStop, tellRefusedGuard } from './tell-protection.ts';
+import { tellLostStop, tellRefusedGuard, tellTrailing } from './tell-protection.ts';
 
 /** Stops refused in a row after which the position leaves instead (U14, U15). */
 const MAX_STOP_REFUSALS = 2;
 /** A halt that leaves exits to operators is asked again after this, milliseconds. */
 const FENCED_PAUSE_MS = 5000;
+/** A trailing stop moves by this share of its distance at least, so that its modifications last. */
+const LEAST_STEP = decimal('0.1');
 
 type SettleContext = Pick<Context, 'newId' | 'prices' | 'instruments'>;
 
@@ -50,10 +52,10 @@ function settle(
   const row = { ...group, guardIds };
   if (order.status === 'FILLED' || group.cancelledIds.includes(order.id)) return row;
   if (order.status !== 'REJECTED') {
-    if (order.role === 'STOP' && held > 0 && order.status === 'CANCELLED') {
-      tellLostStop(context, view, group, order);
-    }
-    return row;
+    if (order.role !== 'STOP' || held === 0) return row;
+    if (order.status === 'CANCELLED') tellLostStop(context, view, group, order);
+    // Naked since then, however much later this look is.
+    return { ...row, unprotectedSince: group.unprotectedSince ?? order.finishedAt };
   }
   // The position was smaller when it was the order's turn: what is needed now is another one.
   if (order.failedCheck === 'REDUCE_ONLY' || held === 0) return row;
@@ -158,12 +160,16 @@ function trail(context: SettleContext, view: AccountView, group: ProtectionGroup
   const instrument = context.instruments.cached(group.instrumentId);
   if (trailing === null || stopLoss === null || mode === 'EXIT') return group;
   if (price?.fresh !== true || instrument === null) return group;
-  // The last modifications of a stop are kept for its quantity.
-  const stops = liveGuards(view, group).filter(({ role }) => role === 'STOP');
-  if (stops.some((order) => modificationsLeft(order) === 0)) return group;
   const behind = decimal(trailing.distance).times(side === 'BUY' ? -1 : 1);
   const wanted = price.last.plus(behind);
   const onTick = wanted.div(instrument.tickSize).round().times(instrument.tickSize);
   const gain = side === 'BUY' ? onTick.minus(stopLoss) : stopLoss.minus(onTick);
-  return gain.gt(0) && gain.gte(decimal(trailing.step)) ? { ...group, stopLoss: onTick } : group;
+  const step = Decimal.max(decimal(trailing.step), decimal(trailing.distance).times(LEAST_STEP));
+  const moves = gain.gt(0) && gain.gte(step);
+  // The last modifications of a stop are kept for its quantity.
+  const isWorn = liveGuards(view, group).some(
+    (order) => order.role === 'STOP' && modificationsLeft(order) === 0,
+  );
+  tellTrailing(context, view, group, isWorn && moves);
+  return moves && !isWorn ? { ...group, stopLoss: onTick } : group;
 }

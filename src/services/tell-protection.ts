@@ -48,9 +48,10 @@ export function tellOfNight(
   group: ProtectionGroupRow,
   phase: StopDay,
 ): void {
-  const { policy, mode, product, heldQuantity: held, protectedQuantity } = group;
+  const { policy, mode, product, heldQuantity: held, protectedQuantity, gttNet } = group;
   const condition = `protection:${group.id}:closed`;
-  const verdict = judgeNight({ phase, policy, mode, product, held, protected: protectedQuantity });
+  const hasGtt = gttNet !== null && gttNet.triggerId !== null && gttNet.fired === null;
+  const verdict = judgeNight({ phase, policy, mode, product, held, protected: protectedQuantity, hasGtt });
   if (verdict === 'KEEP') return;
   if (verdict === 'END') {
     view.clearAlert(condition);
@@ -59,13 +60,72 @@ export function tellOfNight(
   const end = stopsEnd(segmentOf(group.exchange), istDateOf(view.now));
   const isMis =
     product === 'MIS' ? '. The broker squares MIS off, for a fee; what it leaves is delivered' : '';
+  const net = hasGtt ? '. Its GTT stays at the broker' : '';
   raise(context, view, group, {
     severity: verdict,
     type: 'unprotected_overnight',
     message:
       phase === 'CLOSED'
-        ? `${named(group)}: ${held} are held while the exchange is closed and its stops of the day are over; they are placed again when it opens`
-        : `${named(group)}: ${held} are held, and their stops end with the day at ${end}: nothing protects them until ${group.exchange} opens again and they are placed anew${isMis}`,
+        ? `${named(group)}: ${held} are held while the exchange is closed and its stops of the day are over; they are placed again when it opens${net}`
+        : `${named(group)}: ${held} are held, and their stops end with the day at ${end}: nothing protects them until ${group.exchange} opens again and they are placed anew${isMis}${net}`,
+    condition,
+  });
+}
+
+/** The policy `oms` is the weaker one: that nothing rests at the exchange is told once, when it begins. */
+export function tellWatchedByUs(context: Ids, view: AccountView, group: ProtectionGroupRow): void {
+  const { stopLoss, takeProfit } = group;
+  const target = takeProfit === null ? '' : ` and target ${takeProfit.toFixed(2)}`;
+  raise(context, view, group, {
+    severity: 'INFO',
+    type: 'protection_oms',
+    message: `${named(group)}: its stop ${stopLoss?.toFixed(2) ?? 'none'}${target} are watched by this system alone; nothing rests at the exchange while it, its prices or the broker are away`,
+    condition: `protection:${group.id}:oms`,
+  });
+}
+
+/** What stood about a group for as long as it lasted. */
+export function endTold(view: AccountView, { id, endedAt, policy }: ProtectionGroupRow): void {
+  if (endedAt !== null || policy !== 'oms') view.clearAlert(`protection:${id}:oms`);
+  if (endedAt !== null) view.clearAlert(`protection:${id}:trailing`);
+}
+
+/** The exchange takes no stop outside of the day's band: until it is inside again, our own watch exits. */
+export function tellOfBand(
+  context: Ids,
+  view: AccountView,
+  group: ProtectionGroupRow,
+  isOutside: boolean,
+): void {
+  const condition = `protection:${group.id}:band`;
+  if (!isOutside) {
+    view.clearAlert(condition);
+    return;
+  }
+  raise(context, view, group, {
+    severity: 'WARNING',
+    type: 'stop_outside_band',
+    message: `${named(group)}: its stop ${group.stopLoss?.toFixed(2) ?? ''} lies outside of the day's price band, where the exchange takes no order; it is watched by this system, and placed once the band allows`,
+    condition,
+  });
+}
+
+/** A trailing stop that stays where it is: each stop at the exchange may be moved so often only. */
+export function tellTrailing(
+  context: Ids,
+  view: AccountView,
+  group: ProtectionGroupRow,
+  isStopped: boolean,
+): void {
+  const condition = `protection:${group.id}:trailing`;
+  if (!isStopped) {
+    view.clearAlert(condition);
+    return;
+  }
+  raise(context, view, group, {
+    severity: 'WARNING',
+    type: 'trailing_stopped',
+    message: `${named(group)}: its trailing stop stays at ${group.stopLoss?.toFixed(2) ?? ''}: the modifications of its order are used up but for those kept for its quantity. Cancel the stop to have a new one placed that follows on`,
     condition,
   });
 }
@@ -153,7 +213,7 @@ function raise(
   view: AccountView,
   group: ProtectionGroupRow,
   alert: {
-    readonly severity: 'WARNING' | 'CRITICAL';
+    readonly severity: 'INFO' | 'WARNING' | 'CRITICAL';
     readonly type: string;
     readonly message: string;
     readonly condition: string;

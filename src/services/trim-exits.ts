@@ -33,23 +33,21 @@ export function trimExits(
   { reason, guards }: { readonly reason: string; readonly guards: 'CUT' | 'LEFT' },
 ): OrderCommandRow[] {
   const held = view.newestCycle({ ...key, managedBy: 'OMS' })?.quantity ?? 0;
+  const cutable = (live: LiveOrder): boolean => {
+    const order = exitOf(view, live);
+    return order !== null && (guards === 'CUT' || !isGuard(order));
+  };
   const commands: (OrderCommandRow | null)[] = [];
   for (const side of ['BUY', 'SELL'] as const) {
     const room = Math.max(0, -sideSign(side) * held);
-    const [sharing, own] = partition(
-      liveOf(view, key, side),
-      ({ role }) => role === 'STOP' || role === 'TARGET',
-    );
-    if (guards === 'CUT') commands.push(...sharing.map((live) => cutTo(context, view, live, room, reason)));
     let left = room;
-    for (const live of own) {
-      const leaves = leavesQuantity(live);
-      const reducing = Math.min(left, leaves);
-      left -= reducing;
-      if (reducing === leaves) continue;
-      const order = exitOf(view, live);
-      if (order === null || (guards === 'LEFT' && isGuard(order))) continue;
-      commands.push(cutTo(context, view, live, reducing, reason));
+    for (const live of liveOf(view, key, side)) {
+      // Stops and targets share the quantity with everything else, and are cut by themselves.
+      const isShared = live.role === 'STOP' || live.role === 'TARGET';
+      const most = Math.min(isShared ? room : left, leavesQuantity(live));
+      if (!isShared) left -= most;
+      if (most < leavesQuantity(live) && cutable(live))
+        commands.push(cutTo(context, view, live, most, reason));
     }
   }
   return commands.filter((command) => command !== null);
@@ -85,10 +83,6 @@ function liveOf(view: AccountView, { instrumentId, product }: Key, side: Side): 
     .liveOrders()
     .filter((live) => live.instrumentId === instrumentId && live.product === product && live.side === side)
     .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1));
-}
-
-function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [T[], T[]] {
-  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
 }
 
 function exitOf(view: AccountView, { id }: LiveOrder): Order | null {

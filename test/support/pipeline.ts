@@ -279,6 +279,8 @@ async function assemble(
       const placed = await placeOrder(context, {
         accountId: account,
         actor: 'test',
+        // Only an operator leaves a position without protection.
+        byOperator: fields.protection === 'none',
         request: orderRequest(fields),
       });
       if (!placed.ok) throw new Error(`the order was refused: ${JSON.stringify(placed.error)}`);

@@ -98,6 +98,8 @@ async function place(call: Call<z.output<typeof query>, Body>): Promise<Answer> 
     request: requestOf(call.body, clientOrderId, strategyId),
   });
   if (!placed.ok) {
+    if (placed.error.code === 'UNPROTECTED')
+      throw new ApiProblem('FORBIDDEN', { detail: `${placed.error.message}.` });
     if (placed.error.code === 'INVALID_ORDER')
       throw new ApiProblem('INVALID_ORDER', { errors: placed.error.errors });
     throw new ApiProblem('IDEMPOTENCY_CONFLICT', {

@@ -1,5 +1,5 @@
 import { isOnTick } from '../../domain/money.ts';
-import { type Check, ONLY_REDUCES, fail, pass, skip } from '../check.ts';
+import { type Check, ONLY_REDUCES, fail, pass, skip, warn } from '../check.ts';
 
 /** Opening parts carry a stop: on the losing side by a tick at least, on the tick, inside the circuit. */
 export const stopLossRequired: Check = {
@@ -36,6 +36,13 @@ export const stopLossRequired: Check = {
         `stopLoss ${stop.toFixed(2)} is over the upper circuit ${price.upperCircuit.toFixed(2)}`,
         stop,
         price.upperCircuit,
+      );
+    }
+    if (order.protection === 'oms') {
+      return warn(
+        `stop ${stop.toFixed(2)}, watched by this system alone (policy oms): weaker than an order at the exchange`,
+        stop,
+        reference,
       );
     }
     return pass(

@@ -40,6 +40,8 @@ export interface NightFacts {
   readonly held: number;
   /** Units whose stop of this trading day rests. */
   readonly protected: number;
+  /** A GTT of it is at the broker, which outlives the day. */
+  readonly hasGtt: boolean;
 }
 
 /** END: nothing stands any more. KEEP: what stands goes on standing, nothing new is told. */
@@ -48,16 +50,17 @@ type NightVerdict = 'CRITICAL' | 'WARNING' | 'KEEP' | 'END';
 /**
  * What to tell of a position that outlives its stops, which are orders of the day. An MIS position is squared off by
  * the broker before the end, so it is a WARNING until it turns out that it was not (trading.md section 5). One that is
- * leaving by exits is told when the exchange closes with it. It ends with the position, or with the next day's stops.
+ * leaving by exits is told when the exchange closes with it. With a GTT at the broker it is a WARNING at most. It ends
+ * with the position, or with the next day's stops.
  */
 export function judgeNight(facts: NightFacts): NightVerdict {
   if (facts.held === 0 || facts.policy !== 'exchange') return 'END';
   switch (facts.phase) {
     case 'CLOSED':
-      return 'CRITICAL';
+      return facts.hasGtt ? 'WARNING' : 'CRITICAL';
     case 'ENDING':
       if (facts.mode === 'EXIT') return 'KEEP';
-      return facts.product === 'MIS' ? 'WARNING' : 'CRITICAL';
+      return facts.product === 'MIS' || facts.hasGtt ? 'WARNING' : 'CRITICAL';
     case 'OPEN':
       return facts.protected >= facts.held ? 'END' : 'KEEP';
   }

@@ -14,6 +14,8 @@ import { isPricedOut } from '../exits.ts';
 
 /** A triggered stop, or an exit, that rests this long is taken back and priced again, milliseconds (U16). */
 export const CHASE_AFTER_MS = 3000;
+/** The same where no price is known: the broker is asked for a MARKET exit, and anew no more often than this. */
+const BLIND_CHASE_AFTER_MS = 15_000;
 
 /** One order of the group that is not finished. */
 export interface Guard {
@@ -73,6 +75,8 @@ export interface GroupFacts {
   readonly exitPrice: Decimal | null;
   /** A flatten closes this position: it takes our orders out of its way itself. */
   readonly isClosing: boolean;
+  /** Units of `held` that a flatten of a part closes: the rest keeps its stop. */
+  readonly leaving: number;
   /** Orders of the other side's old group may still fill. */
   readonly waitsForOther: boolean;
   /** False while a refusal's pause lasts. */
@@ -112,13 +116,13 @@ export function planProtection(facts: GroupFacts): Plan {
   if (facts.isClosing) return { ...stay, actions: [] };
   const why = facts.mode === 'EXIT' ? null : whyExit(facts);
   const mode = why === null ? facts.mode : 'EXIT';
-  const now = { ...facts, mode };
+  const now = { ...facts, mode, held: held - facts.leaving };
   return { mode, why, actions: [...chase(now), ...cover(now), ...targets(now)] };
 }
 
 /** Why a stop order will not do any more; null: it will. */
 function whyExit({ policy, guards, stop, isStopPassed, isTargetPassed }: GroupFacts): string | null {
-  const stale = guards.find((guard) => isResting(guard) && guard.role === 'STOP' && guard.isTriggered);
+  const stale = guards.find((guard) => AT_REST.has(guard.status) && guard.role === 'STOP' && isSpent(guard));
   if (stale !== undefined) return 'the stop was triggered and rests unfilled';
   const isUncovered = !guards.some((guard) => guard.role === 'STOP' && guard.command?.kind !== 'CANCEL');
   if (stop !== null && isStopPassed && isUncovered) return 'the market is beyond the stop';
@@ -131,10 +135,22 @@ function chase({ guards, exitPrice, side }: GroupFacts): Action[] {
   return guards.flatMap((guard) => {
     const isExit = guard.role === 'EXIT' || (guard.role === 'STOP' && guard.isTriggered);
     if (!isExit || !isResting(guard) || guard.command !== null) return [];
-    const isDead = exitPrice !== null && guard.price !== null && isPricedOut(side, guard.price, exitPrice);
+    if (exitPrice === null)
+      return isAskedBlindly(guard) ? cancel(guard, 'it rests, and no price is known') : [];
+    const isDead = guard.price !== null && isPricedOut(side, guard.price, exitPrice);
     // A protected MARKET or SL-M rests at a limit that we do not know.
-    return isDead || exitPrice === null ? [] : cancel(guard, 'it rests at a price that does not trade');
+    return isDead ? [] : cancel(guard, 'it rests at a price that does not trade');
   });
+}
+
+/** Without a price, one at a limit goes for a MARKET exit, whose protection the broker sets by the price it has. */
+function isAskedBlindly({ price, idleMs }: Guard): boolean {
+  return price !== null || idleMs >= BLIND_CHASE_AFTER_MS;
+}
+
+/** True of a stop that was triggered and rests: it protects nobody any more (U16). */
+export function isSpent({ isTriggered, idleMs }: Pick<Guard, 'isTriggered' | 'idleMs'>): boolean {
+  return isTriggered && idleMs >= CHASE_AFTER_MS;
 }
 
 function isResting(guard: Guard): boolean {

@@ -39,12 +39,24 @@ function limitOf(
     : trigger.times(OTHER_SHARE);
   const ticks = away.div(tickSize).floor().times(tickSize);
   if (side === 'SELL') {
-    const floor = price?.lowerCircuit ?? tickSize;
+    const floor = price?.lowerCircuit?.div(tickSize).ceil().times(tickSize) ?? tickSize;
     return Decimal.max(trigger.minus(ticks), Decimal.min(floor, trigger), tickSize);
   }
   const wanted = trigger.plus(ticks);
-  const ceiling = price?.upperCircuit ?? wanted;
+  const ceiling = price?.upperCircuit?.div(tickSize).floor().times(tickSize) ?? wanted;
   return Decimal.max(Decimal.min(wanted, ceiling), trigger);
+}
+
+/**
+ * True when the day's price band ends before the stop: the price can not come there today, and the exchange takes no
+ * order at it. False without a fresh price, since yesterday's band says nothing.
+ */
+export function isOutsideBand(level: Decimal | null, side: Side, price: PriceView | null): boolean {
+  if (level === null || price?.fresh !== true) return false;
+  const { lowerCircuit, upperCircuit } = price;
+  return side === 'SELL'
+    ? lowerCircuit !== null && level.lt(lowerCircuit)
+    : upperCircuit !== null && level.gt(upperCircuit);
 }
 
 /** True when the market is at `level` or beyond it, seen from a position that `side` closes; false without a price. */

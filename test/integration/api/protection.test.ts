@@ -20,6 +20,29 @@ describe('an order', () => {
     expect(answer.json).toMatchObject({ protection, trailingStop: null });
   });
 
+  test('without protection is an operator\'s to place, unless that is its strategy\'s policy', async () => {
+    const { settings } = api.context;
+    const protection = { ...settings.protection, policy: 'exchange' } as const;
+    const app = api.appWith({ context: { ...api.context, settings: { ...settings, protection } } });
+    const made = await api.send('POST', '/v1/tokens', { body: { name: 'trader', role: 'trader' } });
+    const token = made.json.token as string;
+    const send = (changes: Readonly<Record<string, unknown>>, as?: string) =>
+      api.send('POST', '/v1/orders', {
+        app,
+        body: goodOrder({ protection: 'none', ...changes }),
+        ...(as === undefined ? {} : { token: as }),
+      });
+    const refused = await send({}, token);
+    expect(refused.status).toBe(403);
+    expect(refused.json).toMatchObject({ code: 'FORBIDDEN' });
+    expect((await send({})).status).toBe(202);
+    expect((await send({ protection: 'oms' }, token)).status).toBe(202);
+    expect((await send({ strategyId: 'bare', protection: 'oms' }, token)).status).toBe(202);
+    expect((await send({ strategyId: 'bare' }, token)).status).toBe(403);
+    expect((await change('bare', { protection: 'none', reason: 'a test' })).status).toBe(200);
+    expect((await send({ strategyId: 'bare' }, token)).status).toBe(202);
+  });
+
   test('takes a trailing stop, and shows it with its guards', async () => {
     const answer = await place({
       protection: 'exchange',

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type CancelTries, type Holder, afterCancel, sharesOf } from '../../../src/domain/protection.ts';
+import { decimal } from '../../../src/domain/money.ts';
+import type { Side } from '../../../src/domain/order.ts';
+import { type ProtectionPolicy, strongerPolicy } from '../../../src/domain/protection-policy.ts';
+import {
+  type CancelTries,
+  type Holder,
+  afterCancel,
+  sharesOf,
+  tighterStop,
+} from '../../../src/domain/protection.ts';
 
 describe('the pause after a cancel', () => {
   it('grows from one second to thirty, and stays there', () => {
@@ -31,5 +40,25 @@ describe('the shares of a position', () => {
     ['a strategy without a position has none', 20, [long('a'), long(null)], {}, [0, 20]],
   ])('%s', (_, net, holders, owned, shares) => {
     expect(sharesOf(net, holders, new Map(Object.entries(owned)))).toEqual(shares);
+  });
+});
+
+describe('what joins a group', () => {
+  it.each<[Side, string, string, string]>([
+    ['BUY', '95', '90', '95'],
+    ['BUY', '90', '95', '95'],
+    ['SELL', '105', '110', '105'],
+    ['SELL', '110', '105', '105'],
+  ])('of a %s keeps the stop that loses less of %s and %s', (side, held, asked, kept) => {
+    expect(tighterStop(side, decimal(held), decimal(asked)).toFixed()).toBe(kept);
+  });
+
+  it.each<[ProtectionPolicy, ProtectionPolicy, ProtectionPolicy]>([
+    ['exchange', 'oms', 'exchange'],
+    ['oms', 'exchange', 'exchange'],
+    ['oms', 'none', 'oms'],
+    ['none', 'none', 'none'],
+  ])('keeps the stronger policy of %s and %s', (held, asked, kept) => {
+    expect(strongerPolicy(held, asked)).toBe(kept);
   });
 });

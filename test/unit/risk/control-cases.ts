@@ -1032,6 +1032,17 @@ table('STRATEGY_ENABLED', [
   ['is skipped by its exits', { ...reducing(MOMENTUM), strategy: { enabled: false } }, 'SKIP'],
 ]);
 
+table('POSITION_LEAVING', [
+  ['is skipped where nothing leaves', {}, 'SKIP'],
+  [
+    'fails what would be sold at once',
+    { leaving: 'the stop was refused: RMS' },
+    'FAIL',
+    'its position is leaving by protective exits (the stop was refused: RMS); enter again once it is closed',
+  ],
+  ['is skipped by an order that only reduces', { ...reducing(), leaving: 'the stop was refused' }, 'SKIP'],
+]);
+
 const FRESH = { requireFreshPrice: true };
 const JUMP = { maxPriceJumpPct: decimal('0.05') };
 

@@ -269,6 +269,7 @@ export interface InputChanges {
   readonly session?: Partial<SessionRules>;
   readonly finishedOrders?: readonly Order[];
   readonly deliverable?: number | null;
+  readonly leaving?: string | null;
   readonly valuePerUnit?: string | null;
 }
 
@@ -299,6 +300,7 @@ export function input(changes: InputChanges = {}): CheckInput {
     uncovers: changes.uncovers ?? null,
     strategy: strategyOf(changes.strategy),
     own: ownOf(judged, changes),
+    leaving: changes.leaving ?? null,
     at: changes.at ?? T0,
     session: { ...SESSION, ...changes.session },
     finishedOrders: changes.finishedOrders ?? [],

@@ -34,6 +34,7 @@ describe('the checks before a trade', () => {
       'RESTRICTED_INSTRUMENT',
       'STRATEGY_ENABLED',
       'MARKET_DATA',
+      'POSITION_LEAVING',
     ]);
   });
 

@@ -32,6 +32,7 @@ const key = (changes: Partial<KeyOfFlatten> = {}): KeyOfFlatten => ({
   instrument: RELIANCE,
   product: 'MIS',
   want: 10,
+  kept: 0,
   brokerQuantity: 10,
   holders: [],
   own: [],

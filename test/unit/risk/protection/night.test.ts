@@ -44,6 +44,7 @@ describe('the day of stops', () => {
 describe('the judgement of a position for the night', () => {
   const facts = (changes: Partial<NightFacts>): NightFacts => ({
     ...{ phase: 'OPEN', policy: 'exchange', mode: 'STOP', product: 'CNC', held: 20, protected: 20 },
+    hasGtt: false,
     ...changes,
   });
 
@@ -58,6 +59,12 @@ describe('the judgement of a position for the night', () => {
     ['is CRITICAL once closed', { phase: 'CLOSED', protected: 0 }, 'CRITICAL'],
     ['waits for the end of one that is leaving', { phase: 'ENDING', mode: 'EXIT' }, 'KEEP'],
     ['is CRITICAL for one that did not leave', { phase: 'CLOSED', mode: 'EXIT' }, 'CRITICAL'],
+    [
+      'is a WARNING before the end, with a GTT that outlives the day',
+      { phase: 'ENDING', hasGtt: true },
+      'WARNING',
+    ],
+    ['is a WARNING once closed, with a GTT', { phase: 'CLOSED', hasGtt: true, protected: 0 }, 'WARNING'],
     ['ends with the position', { phase: 'ENDING', held: 0, protected: 0 }, 'END'],
     ['is none of the policy oms, whose watch goes on', { phase: 'CLOSED', policy: 'oms' }, 'END'],
   ])('%s', (_, changes, verdict) => {

@@ -21,6 +21,7 @@ const facts = (changes: Partial<GroupFacts> = {}): GroupFacts => ({
   isTargetPassed: false,
   exitPrice: decimal('99'),
   isClosing: false,
+  leaving: 0,
   waitsForOther: false,
   mayPlace: { stop: true, target: true, exit: true },
   slice: 100,
@@ -144,6 +145,45 @@ describe('the plan of protection', () => {
       'takes back a triggered stop that rests unfilled',
       { guards: [stop(20, { isTriggered: true, idleMs: CHASE_AFTER_MS })] },
       [cancels],
+    ],
+    [
+      'takes back one that is filled in part and rests',
+      { guards: [stop(20, { status: 'PARTIALLY_FILLED', isTriggered: true, idleMs: CHASE_AFTER_MS })] },
+      [cancels],
+    ],
+    [
+      'takes back one at a limit for a MARKET exit when no price is known',
+      {
+        exitPrice: null,
+        guards: [stop(20, { isTriggered: true, price: decimal('93'), idleMs: CHASE_AFTER_MS })],
+      },
+      [cancels],
+    ],
+    [
+      'does the same with an exit',
+      { mode: 'EXIT', exitPrice: null, guards: [guard('EXIT', 20, { idleMs: CHASE_AFTER_MS })] },
+      [cancels],
+    ],
+    [
+      'leaves a MARKET exit that rests alone for longer when no price is known',
+      { mode: 'EXIT', exitPrice: null, guards: [guard('EXIT', 20, { price: null, idleMs: 14_999 })] },
+      [],
+    ],
+    [
+      'asks for it anew then',
+      { mode: 'EXIT', exitPrice: null, guards: [guard('EXIT', 20, { price: null, idleMs: 15_000 })] },
+      [cancels],
+    ],
+    [
+      'makes the stop smaller by what a flatten of a part closes',
+      { leaving: 5, guards: [stop(20)] },
+      [resize(15)],
+    ],
+    ['leaves it at what stays', { leaving: 5, guards: [stop(15)] }, []],
+    [
+      'and the target with it',
+      { leaving: 5, target: decimal('99'), guards: [stop(15), guard('TARGET', 20)] },
+      [resize(15)],
     ],
     ['watches by itself with the policy oms', { policy: 'oms' }, []],
     ['exits by itself with the policy oms', { policy: 'oms', isStopPassed: true }, [place('EXIT', 20)]],

@@ -3,7 +3,12 @@ import type { Instrument } from '../../../../src/domain/instrument.ts';
 import { decimal } from '../../../../src/domain/money.ts';
 import type { Side } from '../../../../src/domain/order.ts';
 import type { PriceView } from '../../../../src/risk/check.ts';
-import { isAtTarget, isBeyondStop, stopTerms } from '../../../../src/risk/protection/stop-terms.ts';
+import {
+  isAtTarget,
+  isBeyondStop,
+  isOutsideBand,
+  stopTerms,
+} from '../../../../src/risk/protection/stop-terms.ts';
 import { CRUDE, NIFTY_PUT, RELIANCE } from '../fixtures.ts';
 
 const priced = (changes: Partial<PriceView> = {}): PriceView => ({
@@ -47,6 +52,24 @@ describe('the terms of a stop', () => {
       '110',
     ],
     [
+      'a lower circuit off the tick is rounded into the band',
+      NIFTY_PUT,
+      'SELL',
+      '100',
+      priced({ lowerCircuit: decimal('90.02') }),
+      'SL',
+      '90.05',
+    ],
+    [
+      'and so is an upper one',
+      NIFTY_PUT,
+      'BUY',
+      '100',
+      priced({ upperCircuit: decimal('110.03') }),
+      'SL',
+      '110',
+    ],
+    [
       'nor above its own trigger when that is under the circuit',
       NIFTY_PUT,
       'SELL',
@@ -77,5 +100,18 @@ describe('the terms of a stop', () => {
       isStopped,
       isAt,
     ]);
+  });
+
+  it.each<[string, Side, string, Partial<PriceView>, boolean]>([
+    ['under the band it waits', 'SELL', '89.95', {}, true],
+    ['at the edge it can be placed', 'SELL', '90', {}, false],
+    ['over the band it is passed, not outside', 'SELL', '111', {}, false],
+    ['of a short one over the band it waits', 'BUY', '110.05', {}, true],
+    ['of a short one at the edge it can be placed', 'BUY', '110', {}, false],
+    ['the band of a stale price says nothing', 'SELL', '80', { fresh: false }, false],
+    ['without a band nothing is outside', 'SELL', '80', { lowerCircuit: null }, false],
+  ])("a stop and the day's band: %s", (_, side, level, changes, isOutside) => {
+    const price = priced({ lowerCircuit: decimal(90), upperCircuit: decimal(110), ...changes });
+    expect(isOutsideBand(decimal(level), side, price)).toBe(isOutside);
   });
 });

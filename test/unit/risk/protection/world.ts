@@ -288,6 +288,7 @@ export class World {
       isTargetPassed: false,
       exitPrice: decimal('99'),
       isClosing: false,
+      leaving: 0,
       waitsForOther:
         this.now - (group.nakedSince ?? this.now) < WITHIN_MS &&
         this.groups.some((other) => other.side !== group.side && other.guards.length > 0),
