@@ -1032,11 +1032,14 @@ table('STRATEGY_ENABLED', [
   ['is skipped by its exits', { ...reducing(MOMENTUM), strategy: { enabled: false } }, 'SKIP'],
 ]);
 
+const ADDING = { positions: [position({ quantity: 10 })] };
+
 table('POSITION_LEAVING', [
-  ['is skipped where nothing leaves', {}, 'SKIP'],
+  ['is skipped where nothing is held', {}, 'SKIP'],
+  ['passes what adds to a position that stays', ADDING, 'PASS'],
   [
     'fails what would be sold at once',
-    { leaving: 'the stop was refused: RMS' },
+    { ...ADDING, leaving: 'the stop was refused: RMS' },
     'FAIL',
     'its position is leaving by protective exits (the stop was refused: RMS); enter again once it is closed',
   ],
