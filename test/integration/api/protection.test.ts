@@ -20,7 +20,7 @@ describe('an order', () => {
     expect(answer.json).toMatchObject({ protection, trailingStop: null });
   });
 
-  test('without protection is an operator\'s to place, unless that is its strategy\'s policy', async () => {
+  test("without protection is an operator's to place, unless that is its strategy's policy", async () => {
     const { settings } = api.context;
     const protection = { ...settings.protection, policy: 'exchange' } as const;
     const app = api.appWith({ context: { ...api.context, settings: { ...settings, protection } } });

@@ -11,17 +11,7 @@ import { MARKET, type OrderFields, RESTING } from '../../support/pipeline/reques
 import { onEachBackend, type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import { eventually } from '../../support/wait.ts';
 
-const ACCOUNTS = [
-  'looser',
-  'tighter',
-  'weaker',
-  'stronger',
-  'none',
-  'leaving',
-  'part',
-  'gap',
-  'fill',
-];
+const ACCOUNTS = ['looser', 'tighter', 'weaker', 'stronger', 'none', 'leaving', 'part', 'gap', 'fill'];
 const NO_TARGET = { takeProfit: null } as const;
 
 onEachBackend((backend) => {
