@@ -25,6 +25,9 @@ export function positionJson(position: PositionView): PositionJson {
     status: position.status,
     quantity: position.quantity,
     protectedQuantity: position.protectedQuantity,
+    protection: position.protectionNow?.policy ?? null,
+    unprotectedSince: istOrNull(instantOf(position.protectionNow?.unprotectedSince)),
+    unprotectedSeconds: position.protectionNow?.unprotectedSeconds ?? null,
     averagePrice: moneyOrNull(position.averagePrice),
     lastPrice: moneyOrNull(position.lastPrice),
     lastPriceAt: istOrNull(position.lastPriceAt),
@@ -39,6 +42,10 @@ export function positionJson(position: PositionView): PositionJson {
     openedAt: formatIst(position.openedAt),
     closedAt: istOrNull(position.closedAt),
   };
+}
+
+function instantOf(text: string | null | undefined): Date | null {
+  return text == null ? null : new Date(text);
 }
 
 export function riskJson(accountId: string, risk: RiskView): RiskJson {

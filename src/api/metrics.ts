@@ -18,7 +18,12 @@ export interface MetricsOptions {
   readonly queueCounts?: QueueCountsReader | undefined;
   /** Units without a stop at the exchange now, and seconds of that in all, by account. */
   readonly unprotected: () => Promise<
-    readonly { readonly accountId: string; readonly quantity: number; readonly seconds: number }[]
+    readonly {
+      readonly accountId: string;
+      readonly instrument: string;
+      readonly quantity: number;
+      readonly seconds: number;
+    }[]
   >;
 }
 
@@ -68,13 +73,13 @@ export function createMetrics(
   const nakedUnits = new Gauge({
     name: 'sauda_unprotected_quantity',
     help: 'Managed units that no stop at the exchange covers, although their policy asks for one',
-    labelNames: ['account'],
+    labelNames: ['account', 'instrument'],
     registers: [registry],
   });
   const nakedSeconds = new Gauge({
     name: 'sauda_unprotected_seconds',
     help: 'Seconds that positions were without all of their stop, of every position so far',
-    labelNames: ['account'],
+    labelNames: ['account', 'instrument'],
     registers: [registry],
   });
 
@@ -102,9 +107,9 @@ export function createMetrics(
   };
 
   const fillUnprotected = async (): Promise<void> => {
-    for (const { accountId: account, quantity, seconds } of await unprotected()) {
-      nakedUnits.set({ account }, quantity);
-      nakedSeconds.set({ account }, seconds);
+    for (const { accountId: account, instrument, quantity, seconds } of await unprotected()) {
+      nakedUnits.set({ account, instrument }, quantity);
+      nakedSeconds.set({ account, instrument }, seconds);
     }
   };
 

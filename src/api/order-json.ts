@@ -92,9 +92,12 @@ export function orderDetailJson({
   evidence,
   timeline,
   guards,
+  groupId,
+  parent,
 }: OrderStory): OrderDetailJson {
   return {
     ...orderJson(order, pendingOf(commands)),
+    protectionGroup: groupId,
     checks: checks.map(({ check, verdict, value, limit, message }) => ({
       check,
       verdict,
@@ -118,6 +121,7 @@ export function orderDetailJson({
     evidence: evidence === null ? null : evidenceJson(evidence),
     timeline: timeline.map((entry) => ({ ...entry, at: formatIst(entry.at) })),
     guards: guards.map((guard) => orderJson(guard)),
+    parent: parent === null ? null : orderJson(parent),
   };
 }
 

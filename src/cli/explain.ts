@@ -1,4 +1,4 @@
-import type { OrderDetailBody, PositionBody } from '../client/index.ts';
+import type { OrderBody, OrderDetailBody, PositionBody } from '../client/index.ts';
 import { table } from './format.ts';
 
 /**
@@ -13,6 +13,7 @@ export function explanation(order: OrderDetailBody, positions: readonly Position
     section('Steps', order.timeline.map(stepLine)),
     section('Commands', order.commands.map(commandLine)),
     section('Fills', fillLines(order)),
+    section('Protection', order.guards.map(guardLine)),
     section('Doubt', doubtLines(order)),
     section('Position now', positionLines(order, positions)),
   ]
@@ -55,11 +56,30 @@ function checkLines({ checks }: OrderDetailBody): string[] {
 
 type Step = OrderDetailBody['timeline'][number];
 
-function stepLine({ seq, at, event, from, to, actor, data }: Step): string {
+function guardLine({
+  id,
+  role,
+  side,
+  quantity,
+  filledQuantity,
+  triggerPrice,
+  price,
+  ...guard
+}: OrderBody): string {
+  const at = [
+    ...(triggerPrice === null ? [] : [`trigger ${triggerPrice}`]),
+    ...(price === null ? [] : [`limit ${price}`]),
+  ].join(', ');
+  const why = guard.statusReason === null ? '' : ` (${guard.statusReason})`;
+  return `${role} ${side} ${quantity} ${guard.orderType}${at === '' ? '' : ` at ${at}`} is ${guard.status}${why}, ${filledQuantity} filled: ${id}`;
+}
+
+function stepLine({ seq, at, event, from, to, actor, data, role }: Step): string {
   const move = from === to || to === null ? '' : ` ${from === null ? '' : `${from} `}→ ${to}`;
   const shown = event === 'ChecksRun' ? [] : Object.entries(data).filter(([, value]) => isPlain(value));
   const facts = shown.map(([name, value]) => `${name} ${String(value)}`).join(', ');
-  return `#${seq} ${at} ${event}${move} by ${actor}${facts === '' ? '' : `: ${facts}`}`;
+  const whose = role === 'ENTRY' ? '' : `${role} `;
+  return `#${seq} ${at} ${whose}${event}${move} by ${actor}${facts === '' ? '' : `: ${facts}`}`;
 }
 
 const isPlain = (value: unknown): boolean =>

@@ -5,6 +5,8 @@ import {
   type EvidenceBody,
   type NewOrder,
   type OrderBody,
+  type OrderDetailBody,
+  type PositionBody,
   type PreviewBody,
   createClient,
 } from '../client/index.ts';
@@ -83,10 +85,18 @@ export function addRemoteCommands(program: Command): void {
           ...(order.evidence === null ? [] : ['', evidenceLines(order.evidence)]),
           '',
           table(
-            ['at', 'event', 'from', 'to', 'by'],
-            order.timeline.map((step) => [step.at, step.event, step.from ?? '', step.to ?? '', step.actor]),
+            ['at', 'of', 'event', 'from', 'to', 'by'],
+            order.timeline.map((step) => [
+              step.at,
+              stepOf(step),
+              step.event,
+              step.from ?? '',
+              step.to ?? '',
+              step.actor,
+            ]),
           ),
-          ...(order.guards.length === 0 ? [] : ['', 'its protection', orderLines(order.guards)]),
+          ...(order.guards.length === 0 ? [] : ['', 'its protection', guardLines(order.guards)]),
+          ...(order.parent === null ? [] : ['', `${order.role} of`, orderLines([order.parent])]),
         ].join('\n'),
       );
     });
@@ -142,11 +152,12 @@ export function addRemoteCommands(program: Command): void {
       const page = await (await connect()).positions();
       say(page, () =>
         table(
-          ['symbol', 'product', 'quantity', 'average', 'last', 'P&L', 'charges', 'net'],
+          ['symbol', 'product', 'quantity', 'protected', 'average', 'last', 'P&L', 'charges', 'net'],
           page.items.map((position) => [
             `${position.exchange}:${position.symbol}`,
             position.product,
             String(position.quantity),
+            protectedText(position),
             position.averagePrice ?? '',
             position.lastPrice ?? 'unknown',
             position.totalPnl ?? '',
@@ -253,6 +264,35 @@ function evidenceLines({ reads, readCount, cleanCount, candidates }: EvidenceBod
           ),
         ]),
   ].join('\n');
+}
+
+/** "20 exchange"; "15/20 exchange, naked since ..." while a part has no stop. */
+function protectedText(position: PositionBody): string {
+  const { quantity, protection, protectedQuantity, unprotectedSince } = position;
+  if (protection !== 'exchange') return protection ?? '';
+  const part = protectedQuantity === Math.abs(quantity) ? '' : `/${Math.abs(quantity)}`;
+  const since = unprotectedSince === null ? '' : `, naked since ${unprotectedSince}`;
+  return `${protectedQuantity}${part} exchange${since}`;
+}
+
+/** Whose step it is, where there are guards: their ids end differently, and begin alike. */
+function stepOf({ role, orderId }: OrderDetailBody['timeline'][number]): string {
+  return role === 'ENTRY' ? '' : `${role} ${orderId.slice(-6)}`;
+}
+
+function guardLines(guards: readonly OrderBody[]): string {
+  return table(
+    ['id', 'role', 'order', 'trigger', 'limit', 'status', 'filled'],
+    guards.map((guard) => [
+      guard.id,
+      guard.role,
+      `${guard.side} ${guard.quantity} ${guard.orderType}`,
+      guard.triggerPrice ?? '',
+      guard.price ?? '',
+      guard.failedCheck === null ? guard.status : `${guard.status} ${guard.failedCheck}`,
+      `${guard.filledQuantity}/${guard.quantity}`,
+    ]),
+  );
 }
 
 function orderLines(orders: readonly OrderBody[]): string {

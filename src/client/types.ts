@@ -155,6 +155,9 @@ export interface OrderCommand {
 }
 
 export interface TimelineEntry {
+  /** Whose step it is: the order's own, or that of one of its guards. */
+  orderId: string;
+  role: OrderBody['role'];
   /** The account's journal number. */
   seq: number;
   at: string;
@@ -319,6 +322,8 @@ export interface OrderDetailBody extends OrderBody {
   timeline: TimelineEntry[];
   /** Stops, targets and protective exits of what it opened, oldest first. */
   guards: OrderBody[];
+  /** Of a stop, a target, a protective exit or a twin: the order it belongs to. */
+  parent: OrderBody | null;
 }
 
 /** Null in lastPrice and what follows from it: the price is unknown. */
@@ -332,6 +337,11 @@ export interface PositionBody {
   status: 'OPEN' | 'CLOSED';
   quantity: number;
   protectedQuantity: number;
+  /** The weakest in force; none: no group covers it. Null: not open, or not managed by the OMS. */
+  protection: 'exchange' | 'oms' | 'none' | null;
+  /** Since when some of it has no stop at the exchange although its policy asks for one. */
+  unprotectedSince: string | null;
+  unprotectedSeconds: number | null;
   averagePrice: string | null;
   lastPrice: string | null;
   lastPriceAt: string | null;

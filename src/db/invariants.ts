@@ -188,6 +188,34 @@ export const INVARIANTS: readonly Invariant[] = [
         and g.instrument_id = o.instrument_id and g.product = o.product and g.side = o.side)`,
   },
   {
+    what: 'a position has been without its stop for a minute, and no alert says so',
+    sql: `select g.account_id, g.id from protection_groups g
+      where g.ended_at is null and g.policy = 'exchange' and g.held_quantity > g.protected_quantity
+        and g.unprotected_since < sauda.clock() - interval '1 minute'
+        and not exists (select from alerts a where a.account_id = g.account_id and a.type = 'unprotected_position'
+          and a.condition = 'protection:' || g.id || ':unprotected' and a.cleared_at is null)`,
+  },
+  {
+    what: 'shares that were bought with the policy exchange are held, and no protection group is theirs',
+    sql: `select p.account_id, p.instrument_id, p.product, o.strategy_id from positions p
+      join orders o on o.account_id = p.account_id and o.instrument_id = p.instrument_id and o.product = p.product
+        and (case o.side when 'BUY' then 1 else -1 end) = sign(p.quantity)
+      where p.managed_by = 'OMS' and p.status = 'OPEN' and o.protection = 'exchange' and o.role = 'ENTRY'
+        and o.stop_loss is not null and o.cause = 'REQUEST' and o.filled_quantity > 0
+        and exists (select from trades t where t.account_id = o.account_id and t.order_id = o.id
+          and t.annulled_at is null and t.traded_at >= p.opened_at)
+        and case when o.strategy_id is null
+          then abs(p.quantity) > (select coalesce(sum(abs(s.quantity)), 0) from strategy_positions s
+            where s.account_id = p.account_id and s.instrument_id = p.instrument_id and s.product = p.product
+              and s.status = 'OPEN' and sign(s.quantity) = sign(p.quantity))
+          else exists (select from strategy_positions s where s.account_id = p.account_id
+            and s.strategy_id = o.strategy_id and s.instrument_id = p.instrument_id and s.product = p.product
+            and s.status = 'OPEN' and sign(s.quantity) = sign(p.quantity)) end
+        and not exists (select from protection_groups g where g.account_id = p.account_id
+          and g.instrument_id = p.instrument_id and g.product = p.product and g.side = o.side
+          and g.strategy_id is not distinct from o.strategy_id and g.ended_at is null)`,
+  },
+  {
     what: 'a journal has a gap, or its account is not at its head (10)',
     sql: `select a.id from accounts a left join journal j on j.account_id = a.id group by a.id
       having a.seq <> count(j.seq) or a.seq <> coalesce(max(j.seq), 0) or (a.seq > 0 and min(j.seq) <> 1)

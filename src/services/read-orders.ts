@@ -3,14 +3,16 @@ import type { Database } from '../db/client.ts';
 import {
   type JournalRow,
   findOrder,
+  readGroupOf,
   readGuards,
+  readJournalOf,
   readOpenCommands,
   readOrderRecords,
   readOrderStatuses,
 } from '../db/stores/order-read-store.ts';
 import { type Evidence, readEvidence } from '../db/stores/evidence-store.ts';
 import { ORDER_EVENT_KINDS, type OrderStatus } from '../domain/order-status.ts';
-import { type Order, type OrderEvent, acceptedOrder, evolve } from '../domain/order.ts';
+import { type Order, type OrderEvent, type OrderRole, acceptedOrder, evolve } from '../domain/order.ts';
 import { InvariantError } from '../lib/assert.ts';
 import type { CheckResult } from '../risk/check.ts';
 
@@ -42,6 +44,9 @@ export async function readPendingCommands(
 
 /** One entry of an order's story; from and to are equal when its status stayed. */
 export interface TimelineEntry {
+  /** Whose step it is: the order's own, or that of one of its guards. */
+  readonly orderId: string;
+  readonly role: OrderRole;
   /** The account's journal number. */
   readonly seq: number;
   readonly at: Date;
@@ -63,6 +68,10 @@ export interface OrderStory {
   readonly timeline: readonly TimelineEntry[];
   /** Stops, targets and protective exits of what it opened, oldest first. */
   readonly guards: readonly Order[];
+  /** The protection group that it belongs to, or that its fills began or joined; null: none. */
+  readonly groupId: string | null;
+  /** Of a stop, a target, a protective exit or a twin: the order it belongs to. */
+  readonly parent: Order | null;
 }
 
 /** An order with everything that happened to it; null when the account has none with this id. */
@@ -73,16 +82,43 @@ export async function readOrder(
 ): Promise<OrderStory | null> {
   const order = await findOrder(db, accountId, orderId);
   if (order === null) return null;
-  const { checks, commands, attempts, trades, entries } = await readOrderRecords(db, accountId, orderId);
+  const [{ checks, commands, attempts, trades, entries }, found, groupId, parent] = await Promise.all([
+    readOrderRecords(db, accountId, orderId),
+    readGuards(db, accountId, orderId),
+    order.protectionGroup ?? readGroupOf(db, accountId, orderId),
+    order.parentOrderId === null ? null : findOrder(db, accountId, order.parentOrderId),
+  ]);
+  const guards = found.filter(({ id, protectionGroup }) => id !== orderId && protectionGroup !== null);
   return {
     order,
     checks: checks as readonly CheckResult[],
     commands,
     trades,
     evidence: await evidenceOf(db, order, attempts),
-    timeline: timelineOf(order, entries),
-    guards: await readGuards(db, accountId, orderId),
+    timeline: await withGuards(db, timelineOf(order, entries), guards),
+    guards,
+    groupId: groupId ?? guards[0]?.protectionGroup ?? null,
+    parent,
   };
+}
+
+/** The order's own steps and those of its guards as one story, by the journal's numbers. */
+async function withGuards(
+  db: Database,
+  own: readonly TimelineEntry[],
+  guards: readonly Order[],
+): Promise<TimelineEntry[]> {
+  const [first] = guards;
+  if (first === undefined) return [...own];
+  const ids = guards.map(({ id }) => id);
+  const entries = await readJournalOf(db, first.accountId, ids);
+  const theirs = guards.flatMap((guard) =>
+    timelineOf(
+      guard,
+      entries.filter(({ entity }) => entity === guard.id),
+    ),
+  );
+  return [...own, ...theirs].sort((a, b) => a.seq - b.seq);
 }
 
 /** Nothing is asked for an order whose every attempt had its answer. */
@@ -124,7 +160,17 @@ export function timelineOf(order: Order, entries: readonly JournalRow[]): Timeli
         isLost = true;
       }
     }
-    return { seq, at: instant, event: kind, from, to: isLost ? null : statusOf(state), actor, data };
+    return {
+      orderId: order.id,
+      role: order.role,
+      seq,
+      at: instant,
+      event: kind,
+      from,
+      to: isLost ? null : statusOf(state),
+      actor,
+      data,
+    };
   });
 }
 

@@ -3,6 +3,7 @@ import {
   type MarkedPosition,
   type MarkedStrategyPosition,
   type PositionFilter,
+  type ProtectionNow,
   listPositions,
   listStrategyPositions,
   readNewestCycles,
@@ -31,6 +32,8 @@ export interface PositionView extends PositionCycle {
   readonly netPnl: Decimal | null;
   /** Units that stops at the exchange would close. */
   readonly protectedQuantity: number;
+  /** Null: it is not open, or not the OMS's. */
+  readonly protectionNow: ProtectionNow | null;
 }
 
 /** Positions of an account, or of one of its strategies, by instrument. */

@@ -21,6 +21,14 @@ export const positionSchema = z
     status: z.enum(['OPEN', 'CLOSED']),
     quantity: z.int().openapi({ description: 'Signed: a short position is negative.' }),
     protectedQuantity: z.int(),
+    protection: z.enum(PROTECTION_POLICIES).nullable().openapi({
+      description:
+        'The weakest in force; none: no group covers it. Null: not open, or not managed by the OMS.',
+    }),
+    unprotectedSince: instant.nullable().openapi({
+      description: 'Since when some of it has no stop at the exchange although its policy asks for one.',
+    }),
+    unprotectedSeconds: z.number().nullable().openapi({ description: 'How long that was so in all.' }),
     averagePrice: money.nullable(),
     lastPrice: money.nullable().openapi({ description: 'Null: the price is unknown.' }),
     lastPriceAt: instant.nullable(),

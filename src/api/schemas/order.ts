@@ -162,6 +162,10 @@ export const orderDetailSchema = z
     }),
     timeline: z.array(
       z.object({
+        orderId: z
+          .string()
+          .openapi({ description: "Whose step it is: the order's own, or one of its guards'." }),
+        role: z.enum(ROLES),
         seq: z.int(),
         at: instant,
         event: z.string(),
@@ -173,6 +177,9 @@ export const orderDetailSchema = z
     ),
     guards: z.array(orderSchema).openapi({
       description: 'Stops, targets and protective exits of what the order opened, oldest first.',
+    }),
+    parent: orderSchema.nullable().openapi({
+      description: 'Of a stop, a target, a protective exit or a twin: the order it belongs to.',
     }),
   })
   .openapi('OrderDetail');

@@ -98,14 +98,51 @@ const CHECKS = 'ChecksRun';
 /** The most guards of one order that are shown; a stop that is replaced all day makes more. */
 const MAX_GUARDS = 100;
 
-/** Stops, targets and protective exits of what an order opened, oldest first: index orders_of_parent. */
+/**
+ * Stops, targets and protective exits of the groups that an order's position had, oldest first: those that were placed
+ * for it (index orders_of_parent), and those there were when it joined.
+ */
 export async function readGuards(db: Database, accountId: string, orderId: string): Promise<OrderRow[]> {
+  const groups = sql`select g.id::text from protection_groups g
+    where g.account_id = ${accountId} and g.parent_order_id = ${orderId}
+    union select o.protection_group from orders o where o.account_id = ${accountId} and o.parent_order_id = ${orderId}`;
   return db.orm
     .select()
     .from(orders)
-    .where(and(eq(orders.accountId, accountId), eq(orders.parentOrderId, orderId)))
+    .where(
+      and(
+        eq(orders.accountId, accountId),
+        or(eq(orders.parentOrderId, orderId), sql`${orders.protectionGroup} in (${groups})`),
+      ),
+    )
     .orderBy(asc(orders.createdAt), asc(orders.id))
     .limit(MAX_GUARDS);
+}
+
+/** The group that an order's fill began or joined last; null: none. */
+export async function readGroupOf(db: Database, accountId: string, orderId: string): Promise<string | null> {
+  const { rows } = await db.reads.query<{ id: string }>({
+    name: 'sauda_group_of_order',
+    text: `select id from protection_groups where account_id = $1 and parent_order_id = $2
+      order by created_at desc limit 1`,
+    values: [accountId, orderId],
+  });
+  return rows[0]?.id ?? null;
+}
+
+/** Journal entries of these orders, with the order of each, in their order. */
+export async function readJournalOf(
+  db: Database,
+  accountId: string,
+  orderIds: readonly string[],
+): Promise<(JournalRow & { readonly entity: string })[]> {
+  if (orderIds.length === 0) return [];
+  return db.orm
+    .select()
+    .from(journal)
+    .where(and(eq(journal.accountId, accountId), inArray(journal.entity, [...orderIds])))
+    .orderBy(asc(journal.seq))
+    .limit(MAX_ENTRIES);
 }
 
 /** The records of one order; small reads by index, side by side. */

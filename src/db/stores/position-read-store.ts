@@ -1,5 +1,6 @@
 import { and, asc, eq, gte, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import { addDays, startOfTradingDay } from '../../domain/calendar.ts';
+import type { ProtectionPolicy } from '../../domain/protection-policy.ts';
 import type { Exchange, Product } from '../../domain/instrument.ts';
 import type { Decimal } from '../../domain/money.ts';
 import type { PositionRow, StrategyPositionRow } from '../account-rows.ts';
@@ -35,6 +36,18 @@ export interface PriceMark {
   readonly markedLowest: Decimal | null;
   /** Units that stops at the exchange would close; never more than are open. */
   readonly protectedQuantity: number;
+  /** Null: it is not open, or not the OMS's. */
+  readonly protectionNow: ProtectionNow | null;
+}
+
+/** What protection says of a position now, over all of its groups. */
+export interface ProtectionNow {
+  /** The weakest in force; none: no group covers it. */
+  readonly policy: ProtectionPolicy;
+  /** RFC 3339: since when some of it has no stop at the exchange although its policy asks for one. */
+  readonly unprotectedSince: string | null;
+  /** How long that was so in all, seconds. */
+  readonly unprotectedSeconds: number;
 }
 
 export type MarkedPosition = PositionRow & PriceMark;
@@ -91,12 +104,27 @@ function protectedBy(of: typeof positions | typeof strategyPositions, whose: SQL
   );
 }
 
+function protectionOf(of: typeof positions | typeof strategyPositions, whose: SQL) {
+  // Of the two that a group may have, oms is the weaker, and the later in the alphabet.
+  return sql<ProtectionNow | null>`(case when ${of.status} <> 'OPEN' or not (${whose}) then null else
+    (select json_build_object('policy', coalesce(max(g.policy), 'none'), 'unprotectedSince', min(g.unprotected_since),
+      'unprotectedSeconds', coalesce(sum(g.unprotected_ms + case when g.unprotected_since is null then 0
+        else greatest(0, extract(epoch from sauda.clock() - g.unprotected_since) * 1000) end) / 1000, 0)::float8)
+    from protection_groups g where g.account_id = ${of.accountId} and g.instrument_id = ${of.instrumentId}
+      and g.product = ${of.product} and g.ended_at is null
+      and (case g.side when 'BUY' then 1 else -1 end) = sign(${of.quantity})
+      and (${of === positions ? sql`true` : sql`g.strategy_id = ${strategyPositions.strategyId}`})) end)`.as(
+    'protection_now',
+  );
+}
+
 function selectMarked(orm: Pick<Db, 'select'>) {
   return orm
     .select({
       position: positions,
       ...priceColumns(),
       protectedQuantity: protectedBy(positions, sql`${positions.managedBy} = 'OMS'`),
+      protectionNow: protectionOf(positions, sql`${positions.managedBy} = 'OMS'`),
     })
     .from(positions)
     .leftJoin(positionMarks, ofOneCycle)
@@ -216,6 +244,7 @@ export async function listStrategyPositions(
         .as('last_price_at'),
       lastPriceAgeMs: price<number>(ageOf(sql`${lastPrices.at}`)).as('last_price_age_ms'),
       protectedQuantity: protectedBy(of, sql`true`),
+      protectionNow: protectionOf(of, sql`true`),
     })
     .from(of)
     .innerJoin(instruments, eq(instruments.id, of.instrumentId))

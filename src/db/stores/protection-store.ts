@@ -45,21 +45,28 @@ export async function readDueProtections(
 
 export interface Unprotected {
   readonly accountId: string;
+  /** "NSE:RELIANCE". */
+  readonly instrument: string;
   /** Managed units without a stop at the exchange, as of the newest looks. */
   readonly quantity: number;
-  /** Seconds that positions of this account have been without all of their stop, ended ones included. */
+  /** Seconds that positions of this instrument have been without all of their stop, ended ones included. */
   readonly seconds: number;
 }
 
-/** How much, and for how long in all, each account's protected positions were without their stops. */
+/** How much, and for how long in all, protected positions were without their stops, by account and instrument. */
 export async function readUnprotected(db: Database): Promise<Unprotected[]> {
-  const { rows } = await db.reads.query<{ account_id: string; quantity: number; seconds: number }>({
+  const { rows } = await db.reads.query<{
+    account_id: string;
+    instrument: string;
+    quantity: number;
+    seconds: number;
+  }>({
     name: 'sauda_unprotected',
-    text: `select account_id,
+    text: `select account_id, exchange || ':' || symbol as instrument,
         (coalesce(sum(held_quantity - protected_quantity) filter (where ended_at is null), 0))::int as quantity,
         (sum(unprotected_ms + case when unprotected_since is null then 0
           else greatest(0, extract(epoch from sauda.clock() - unprotected_since) * 1000) end) / 1000)::float8 as seconds
-      from protection_groups where policy = 'exchange' group by 1 order by 1`,
+      from protection_groups where policy = 'exchange' group by 1, 2 order by 1, 2`,
   });
-  return rows.map(({ account_id, quantity, seconds }) => ({ accountId: account_id, quantity, seconds }));
+  return rows.map(({ account_id, ...row }) => ({ accountId: account_id, ...row }));
 }
