@@ -55,6 +55,16 @@ export async function alertAccountsOf(
   return seesSystem && named === null ? [accountId, SYSTEM_ACCOUNT] : [accountId];
 }
 
+/** The account whose journal a request is about; that of what belongs to none is for an admin who is bound to none. */
+export async function journalAccountOf(
+  accountOf: AccountOf,
+  principal: Principal,
+  named: string | null,
+): Promise<string> {
+  const seesSystem = principal.accountId === null && hasRole(principal, 'admin');
+  return seesSystem && named === SYSTEM_ACCOUNT ? named : accountOf(principal, named);
+}
+
 /** The strategy a request is about; a token bound to one may not name another. */
 export function strategyOf(principal: Principal, named: string | null | undefined): string | null {
   const wanted = named ?? null;

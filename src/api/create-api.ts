@@ -8,6 +8,7 @@ import type { QueueDesk } from '../services/read-queues.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import { createAccountOf } from './access.ts';
 import { createAuthenticator } from './authenticate.ts';
+import { addressOf, requestIdOf } from './connection.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import { recordAuthFailures } from '../services/record-auth-failures.ts';
 import { type ChatWebhook, mountChatWebhook } from './chat-webhook.ts';
@@ -74,13 +75,14 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   app.use(async (c, next) => {
     await next();
     c.header('cache-control', 'no-store');
+    c.header('x-request-id', requestIdOf(c, context.newId));
   });
 
   mountHealth(app, options.probes, options.version);
   app.get('/metrics', async (c) => {
     if (
       options.openMetrics === false &&
-      !hasRole(await authenticate(c.req.header('authorization')), 'viewer')
+      !hasRole(await authenticate(c.req.header('authorization'), addressOf(c)), 'viewer')
     ) {
       throw new ApiProblem('FORBIDDEN');
     }
@@ -110,6 +112,12 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   mountDocs(app);
 
   app.notFound(() => problemResponse('NOT_FOUND'));
-  app.onError((error, c) => responseOfError(error, log, { method: c.req.method, path: c.req.path }));
+  app.onError((error, c) =>
+    responseOfError(error, log, {
+      method: c.req.method,
+      path: c.req.path,
+      requestId: requestIdOf(c, context.newId),
+    }),
+  );
   return app;
 }

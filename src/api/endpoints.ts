@@ -4,6 +4,7 @@ import { alertEndpoints } from './routes/alerts.ts';
 import { changeOrderEndpoints } from './routes/change-order.ts';
 import { dailyStatsEndpoints } from './routes/daily-stats.ts';
 import { eventEndpoints } from './routes/events.ts';
+import { journalEndpoints } from './routes/journal.ts';
 import { limitEndpoints } from './routes/limits.ts';
 import { operationEndpoints } from './routes/operations.ts';
 import { orderEndpoints } from './routes/orders.ts';
@@ -38,6 +39,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...dailyStatsEndpoints,
   ...alertEndpoints,
   ...eventEndpoints,
+  ...journalEndpoints,
   ...strategyEndpoints,
   ...accountEndpoints,
   ...tokenEndpoints,

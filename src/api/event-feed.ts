@@ -1,4 +1,6 @@
 import { formatIst } from '../domain/calendar.ts';
+import { SYSTEM_ACCOUNT } from '../domain/ids.ts';
+import { withoutOrigin } from '../domain/journal.ts';
 import type { Log } from '../services/context.ts';
 import type { EventLine, JournalPlace } from '../services/read-events.ts';
 import type { Clock } from '../time/clock.ts';
@@ -28,6 +30,8 @@ export interface SubscribeOptions {
   /** The account's newest number as `head` said it. */
   readonly head: number;
   readonly accepts: (event: EventLine) => boolean;
+  /** Id of the token that opened it: revoked, the stream ends. */
+  readonly holder: string;
 }
 
 export interface FeedSettings {
@@ -88,6 +92,8 @@ export const FEED_SETTINGS: FeedSettings = {
   keptEvents: 1000,
 };
 
+export const REVOKED: EndReason = { code: 'UNAUTHENTICATED', detail: 'The token is not valid any more.' };
+
 const LOOK_AT_MOST = 500;
 const PAGE = 200;
 /** Text in one batch; a single larger event is a batch of its own. */
@@ -112,6 +118,8 @@ export function createEventFeed(ports: FeedPorts, settings: FeedSettings = FEED_
   const turn = createTurns(READS_AT_ONCE);
   let timer: NodeJS.Timeout | null = null;
   let isClosed = false;
+  /** Where the journal of tokens was read to; null: nobody follows it. */
+  let systemHead: number | null = null;
 
   /** Adds what follows on a tail without a gap; what does not is read by the next look. */
   const add = (line: EventLine): void => {
@@ -123,12 +131,27 @@ export function createEventFeed(ports: FeedPorts, settings: FeedSettings = FEED_
       tail.events.splice(0, tail.events.length - settings.keptEvents);
   };
 
+  const endStreamsOf = (holder: string): void => {
+    for (const stream of streams) if (stream.holder === holder) stream.end(REVOKED);
+  };
+
   const look = async (): Promise<void> => {
     let waitMs = settings.lookMs;
     try {
-      const places = [...tails].map(([accountId, { head }]) => ({ accountId, after: head }));
+      systemHead ??= await ports.readHead(SYSTEM_ACCOUNT);
+      const followed = [...tails].map(([accountId, { head }]) => ({ accountId, after: head }));
+      const after = systemHead;
+      const places = [
+        ...followed.filter(({ accountId }) => accountId !== SYSTEM_ACCOUNT),
+        { accountId: SYSTEM_ACCOUNT, after: Math.min(after, tails.get(SYSTEM_ACCOUNT)?.head ?? after) },
+      ];
       const lines = await ports.readAfter(places, LOOK_AT_MOST);
       lines.forEach(add);
+      for (const { accountId, seq, kind, entity } of lines) {
+        if (accountId !== SYSTEM_ACCOUNT) continue;
+        systemHead = Math.max(systemHead, seq);
+        if (kind === 'TokenRevoked') endStreamsOf(entity);
+      }
       for (const accountId of new Set(lines.map((line) => line.accountId))) {
         for (const stream of tails.get(accountId)?.streams ?? []) stream.wake();
       }
@@ -138,6 +161,7 @@ export function createEventFeed(ports: FeedPorts, settings: FeedSettings = FEED_
       ports.log.warn({ err: error }, 'the journal could not be read for the event streams; they wait');
     }
     timer = tails.size === 0 || isClosed ? null : setTimeout(() => void look(), waitMs);
+    if (timer === null) systemHead = null;
   };
 
   const page = async (accountId: string, after: number): Promise<KnownEvent[]> =>
@@ -180,6 +204,7 @@ interface StreamParts extends SubscribeOptions {
 }
 
 class Stream implements Subscription {
+  readonly holder: string;
   private readonly parts: StreamParts;
   private readonly onClose: () => void;
   private position: number;
@@ -190,6 +215,7 @@ class Stream implements Subscription {
     this.parts = parts;
     this.onClose = onClose;
     this.position = parts.since;
+    this.holder = parts.holder;
   }
 
   async next(): Promise<Next> {
@@ -270,7 +296,13 @@ function knownEvent(line: EventLine): KnownEvent {
     strategyId: order?.strategyId ?? null,
   };
   // The data is JSON text already, and the same for every stream.
-  return { seq, line, text: `${JSON.stringify(head).slice(0, -1)},"data":${data}}` };
+  return { seq, line, text: `${JSON.stringify(head).slice(0, -1)},"data":${shownData(data)}}` };
+}
+
+/** From where a person acted is for operators (GET /v1/journal), not for every viewer of the stream. */
+function shownData(data: string): string {
+  if (!data.includes('"origin":')) return data;
+  return JSON.stringify(withoutOrigin(JSON.parse(data) as Record<string, unknown>));
 }
 
 /** Runs at most `atOnce` of what it is given side by side, the others in the order of their asking. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../time/clock.ts';
-import type { EndReason, FeedEvent, FeedSettings, Next, Subscription } from './event-feed.ts';
+import { type FeedEvent, type FeedSettings, type Next, REVOKED, type Subscription } from './event-feed.ts';
 
 export interface EventStreamOptions {
   readonly subscription: Subscription;
@@ -17,8 +17,6 @@ export interface EventStreamOptions {
 const LAST_WORDS_MS = 2000;
 /** Tells browsers how soon to come back. */
 const RETRY_MS = 1000;
-
-const REVOKED: EndReason = { code: 'UNAUTHENTICATED', detail: 'The token is not valid any more.' };
 
 /**
  * A subscription as server-sent events: "id" is the journal's number, "data" one event; comments are heartbeats, and

@@ -160,6 +160,13 @@ export const accountBody = z.strictObject({ accountId: optional(plainText(64)) }
 export const idParams = z.object({ id: uuid() });
 export const instrumentParams = z.object({ exchange: z.enum(EXCHANGES), symbol: plainText(100) });
 
+/** An address, or a network in CIDR form. */
+export function network() {
+  return z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
+    error: 'must be an IP address or a network such as 10.0.0.0/8',
+  });
+}
+
 /** An id of ours in a query or a body. */
 export function uuid() {
   return z

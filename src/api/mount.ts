@@ -1,8 +1,9 @@
-import { IncomingMessage } from 'node:http';
 import type { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context as HonoContext } from 'hono';
 import { requireScope } from './access.ts';
+import type { Context } from '../services/context.ts';
 import type { Authenticator } from './authenticate.ts';
+import { addressOf, requestIdOf, socketOf } from './connection.ts';
 import type { Call, Endpoint, Ports } from './endpoint.ts';
 import { fieldProblems } from './field-problems.ts';
 import { accountBody } from './fields.ts';
@@ -46,7 +47,7 @@ export function refuseOtherMethods(app: OpenAPIHono, path: string, methods: read
 
 /** Token, rate, role, path, query, body: in this order, so that strangers learn nothing and bodies are read last. */
 async function serve(c: HonoContext, endpoint: Endpoint, options: MountOptions): Promise<Response> {
-  const principal = await options.authenticate(c.req.header('authorization'));
+  const principal = await authenticated(c, options);
   options.limitRate(principal);
   requireRole(principal, endpoint);
   requireScope(principal, endpoint.concerns);
@@ -57,6 +58,8 @@ async function serve(c: HonoContext, endpoint: Endpoint, options: MountOptions):
   const namedAccount = accountNamed(query, body);
   const call: Call<Record<string, unknown>, unknown, Record<string, unknown>> = {
     ...options.ports,
+    context:
+      endpoint.method === 'get' ? options.ports.context : contextOf(c, options.ports.context, principal),
     principal,
     query,
     body,
@@ -84,16 +87,20 @@ async function serve(c: HonoContext, endpoint: Endpoint, options: MountOptions):
 /** A database that does not answer takes nobody's right away. */
 async function isStillAllowed(c: HonoContext, endpoint: Endpoint, options: MountOptions): Promise<boolean> {
   try {
-    return hasRole(await options.authenticate(c.req.header('authorization')), endpoint.role);
+    return hasRole(await authenticated(c, options), endpoint.role);
   } catch (error) {
     return !(error instanceof ApiProblem);
   }
 }
 
-/** The connection of the request; there is none in tests that call the app itself. */
-function socketOf(c: HonoContext): { destroy(): unknown } | null {
-  const incoming: unknown = Reflect.get(Object(c.env) as object, 'incoming');
-  return incoming instanceof IncomingMessage ? incoming.socket : null;
+function authenticated(c: HonoContext, { authenticate }: MountOptions): Promise<Principal> {
+  return authenticate(c.req.header('authorization'), addressOf(c));
+}
+
+/** The context of one request: every journal entry that it causes says from where it came. */
+function contextOf(c: HonoContext, context: Context, { id: tokenId }: Principal): Context {
+  const origin = { tokenId, ip: addressOf(c), requestId: requestIdOf(c, context.newId) };
+  return { ...context, withAccount: (work) => context.withAccount({ ...work, origin }) };
 }
 
 function headersOf(headers: Readonly<Record<string, string>> | undefined): {

@@ -27,7 +27,7 @@ const MAX_CAUSES = 8;
 export function responseOfError(
   error: unknown,
   log: Log,
-  request: { readonly method: string; readonly path: string },
+  request: { readonly method: string; readonly path: string; readonly requestId?: string },
 ): Response {
   if (error instanceof ApiProblem) return problemResponse(error.code, error.options);
   if (error instanceof UnknownAccountError)

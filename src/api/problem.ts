@@ -20,6 +20,7 @@ export const PROBLEMS = {
   ORDER_FINISHED: [409, 'The order is finished'],
   CANCEL_PENDING: [409, 'The end of the order was asked for; its terms can not change any more'],
   ACCOUNT_EXISTS: [409, 'The account exists'],
+  STRATEGY_EXISTS: [409, 'The strategy exists'],
   PRICES_NOT_PUSHED: [409, 'Prices come from the broker and can not be pushed'],
   HALT_CHANGED: [409, 'The halt that is meant is not in force'],
   RELEASE_NEEDS_LIMIT: [409, 'The halt would trip again at once'],

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { Argument, type Command, Option } from 'commander';
+import { Argument, type Command } from 'commander';
 import {
   type Client,
   type EvidenceBody,
@@ -18,6 +18,8 @@ import { addHaltCommands } from './halt-commands.ts';
 import { addQueueCommands } from './queue-commands.ts';
 import { newOrder, type OrderOptions, waitMs, withOrderArguments } from './order-arguments.ts';
 import { addReconcileCommands } from './reconcile-commands.ts';
+import { addStrategyCommands } from './strategy-commands.ts';
+import { addTokenCommands } from './token-commands.ts';
 
 interface PlaceOptions extends OrderOptions {
   readonly wait: number;
@@ -29,6 +31,8 @@ export function addRemoteCommands(program: Command): void {
   addHaltCommands(program, say, connect);
   addReconcileCommands(program, say, connect);
   addQueueCommands(program, say, connect);
+  addTokenCommands(program, say, connect);
+  addStrategyCommands(program, say, connect);
 
   withOrderArguments(program.command('place'))
     .description(
@@ -181,29 +185,6 @@ export function addRemoteCommands(program: Command): void {
             .map(([name, value]) => [name, String(value)]),
         ),
       );
-    });
-
-  program
-    .command('token')
-    .description('bearer tokens')
-    .command('create')
-    .description('make a token; it is shown once')
-    .requiredOption('--name <name>')
-    .addOption(
-      new Option('--role <role>').choices(['viewer', 'trader', 'operator', 'admin']).makeOptionMandatory(),
-    )
-    .option('--account <id>')
-    .option('--strategy <id>')
-    .action(async (options: { name: string; role: 'viewer'; account?: string; strategy?: string }) => {
-      const token = await (
-        await connect()
-      ).createToken({
-        name: options.name,
-        role: options.role,
-        ...(options.account === undefined ? {} : { accountId: options.account }),
-        ...(options.strategy === undefined ? {} : { strategyId: options.strategy }),
-      });
-      say(token, () => token.token);
     });
 }
 

@@ -3,6 +3,16 @@ import { type EventsOptions, followEvents } from './events.ts';
 import { hasReached } from './reached.ts';
 import { type ClientOptions, createTransport, pause } from './transport.ts';
 import type {
+  AccountBody,
+  AlertBody,
+  JournalEntryBody,
+  NewStrategy,
+  NewTokenBody,
+  StrategyBody,
+  StrategyChange,
+  TokenBody,
+} from './steering-types.ts';
+import type {
   ChangedTradingStateBody,
   EventBody,
   Filter,
@@ -136,9 +146,21 @@ export interface Client {
   /** Last prices of a feed of your own, by "EXCHANGE:SYMBOL"; needs an operator's token. */
   pushPrices(prices: Readonly<Record<string, string | number>>, at?: string): Promise<void>;
   /** Needs an admin's token; the answer is the only place that shows the new one. */
-  createToken(
-    token: NewToken,
-  ): Promise<{ readonly id: string; readonly name: string; readonly role: string; readonly token: string }>;
+  createToken(token: NewToken): Promise<NewTokenBody>;
+  /** Needs an admin's token, as the next. */
+  tokens(filter?: Filter): Promise<Page<TokenBody>>;
+  /** Ends a token at once; twice is the same as once. */
+  revokeToken(id: string): Promise<TokenBody>;
+  accounts(filter?: Filter): Promise<Page<AccountBody>>;
+  strategies(filter?: Filter): Promise<Page<StrategyBody>>;
+  /** Makes a strategy before its first order; needs an operator's token, as the next. Throws ApiError (STRATEGY_EXISTS). */
+  createStrategy(strategy: NewStrategy): Promise<StrategyBody>;
+  changeStrategy(id: string, change: StrategyChange): Promise<StrategyBody>;
+  alerts(filter?: Filter): Promise<Page<AlertBody>>;
+  /** Says that a person has seen it; twice is the same as once. Needs an operator's token. */
+  acknowledgeAlert(id: string, of?: { readonly accountId?: string }): Promise<AlertBody>;
+  /** Who did what, newest first. Needs an operator's token; account "system" an admin's that is bound to none. */
+  journal(filter?: Filter): Promise<Page<JournalEntryBody>>;
 }
 
 /** A client of one Sauda server, for strategies and scripts. */
@@ -281,9 +303,35 @@ export function createClient(options: ClientOptions): Client {
       }
     },
     createToken: (token) =>
-      send({ method: 'POST', path: '/v1/tokens', body: token, isRepeatable: false }) as ReturnType<
-        Client['createToken']
-      >,
+      send({ method: 'POST', path: '/v1/tokens', body: token, isRepeatable: false }) as Promise<NewTokenBody>,
+    tokens: (filter) => get('/v1/tokens', filter),
+    revokeToken: (id) =>
+      send({
+        method: 'DELETE',
+        path: `/v1/tokens/${encodeURIComponent(id)}`,
+        isRepeatable: true,
+      }) as Promise<TokenBody>,
+    accounts: (filter) => get('/v1/accounts', filter),
+    strategies: (filter) => get('/v1/strategies', filter),
+    // Tried again after a lost answer it might say that the strategy exists, and not whose it is.
+    createStrategy: (body) =>
+      send({ method: 'POST', path: '/v1/strategies', body, isRepeatable: false }) as Promise<StrategyBody>,
+    changeStrategy: (id, body) =>
+      send({
+        method: 'PATCH',
+        path: `/v1/strategies/${encodeURIComponent(id)}`,
+        body,
+        isRepeatable: true,
+      }) as Promise<StrategyBody>,
+    alerts: (filter) => get('/v1/alerts', filter),
+    acknowledgeAlert: (id, { accountId } = {}) =>
+      send({
+        method: 'POST',
+        path: `/v1/alerts/${encodeURIComponent(id)}/acknowledge`,
+        query: { accountId },
+        isRepeatable: true,
+      }) as Promise<AlertBody>,
+    journal: (filter) => get('/v1/journal', filter),
     pushPrices: async (prices, at) => {
       await send({
         method: 'PUT',

@@ -4,4 +4,5 @@ export { ApiError, type FieldProblem, NotReachableError, WaitTimeoutError } from
 export type { EventsOptions } from './events.ts';
 export { hasReached, isFinished } from './reached.ts';
 export type { ClientOptions } from './transport.ts';
+export type * from './steering-types.ts';
 export type * from './types.ts';

@@ -32,9 +32,12 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_TRIES = 4;
 /** Pauses between tries double from here. */
 const FIRST_PAUSE_MS = 100;
+/** A server that wants a longer pause is told of to the caller: a minute is what its windows are long. */
+const LONGEST_RATE_PAUSE_MS = 60_000;
 
 /**
- * Calls over fetch. What is repeatable is tried again when there was no answer, or 503; nothing else ever is.
+ * Calls over fetch. What is repeatable is tried again when there was no answer, or 503; anything after the pause that a
+ * 429 names, up to a minute; nothing else ever is.
  * Throws ApiError for a refusal, NotReachableError when no try had an answer.
  */
 export function createTransport(options: ClientOptions): Send {
@@ -64,10 +67,14 @@ export function createTransport(options: ClientOptions): Send {
         return await once(call);
       } catch (error) {
         const refusal = isRefusal(error) ? error : null;
-        const mayRepeat =
-          call.isRepeatable && attempt < tries && (refusal === null || refusal.status === 503);
-        if (!mayRepeat) throw refusal ?? new NotReachableError(options.baseUrl, error);
-        await pause(FIRST_PAUSE_MS * 2 ** (attempt - 1));
+        const laterMs = refusal?.status === 429 ? refusal.retryAfterMs : null;
+        // Refused for the rate, nothing was done, whatever it was.
+        const isPaced = laterMs !== null && laterMs <= LONGEST_RATE_PAUSE_MS;
+        const isRepeatable = call.isRepeatable && (refusal === null || refusal.status === 503);
+        if (attempt >= tries || !(isPaced || isRepeatable)) {
+          throw refusal ?? new NotReachableError(options.baseUrl, error);
+        }
+        await pause(isPaced ? laterMs : FIRST_PAUSE_MS * 2 ** (attempt - 1));
       }
     }
   };

@@ -612,4 +612,6 @@ export interface NewToken {
   /** Binds the token to one account, and to one strategy of it. */
   readonly accountId?: string;
   readonly strategyId?: string;
+  /** Addresses and networks that may use it; left out: any. */
+  readonly allowedFrom?: readonly string[];
 }

@@ -5,6 +5,7 @@ import { decodeFinished, decodeLive } from './live-row.ts';
 import {
   type AccountRow,
   type AlertRow,
+  type ApiTokenRow,
   type AttemptRow,
   type BrokerOrderRow,
   type ChatUpdateRow,
@@ -66,6 +67,8 @@ export interface Needs {
   readonly brokerOrders?: readonly string[];
   /** What people sent, by key. */
   readonly chatUpdates?: readonly string[];
+  /** Bearer tokens, by id; of account `system`. */
+  readonly tokens?: readonly string[];
   /** Orders created in the last so many milliseconds that have finished, and outside ones that have not. */
   readonly finishedWithinMs?: number;
   /** Open positions of these strategies. */
@@ -120,6 +123,8 @@ export interface Loaded {
   readonly protections?: readonly ProtectionGroupRow[];
   /** There when chatUpdates were asked for. */
   readonly chatUpdates?: readonly ChatUpdateRow[];
+  /** There when tokens were asked for. */
+  readonly tokens?: readonly ApiTokenRow[];
   /** Rupees by instant asked for in submittedSince. */
   readonly handedOver?: ReadonlyMap<string, Decimal>;
   /** There when finishedWithinMs was asked for. */
@@ -274,6 +279,11 @@ const MEMBERS: Record<NeedKey, (p: string) => Record<string, string>> = {
   }),
   openAlerts: () => ({ alerts1: rowsOf(codecs.alerts, 't.cleared_at is null') }),
   chatUpdates: (p) => ({ chatUpdates: rowsOf(codecs.chatUpdates, `t.key = any(${p}::text[])`) }),
+  // Their account_id is what they are bound to: they all belong to account `system`.
+  tokens: (p) => ({
+    tokens: `(select coalesce(json_agg(${codecs.apiTokens.select('t')}), '[]') from api_tokens t
+      where t.id = any(${p}::uuid[]))`,
+  }),
   alerts: (p) => ({ alerts2: rowsOf(codecs.alerts, `t.id = any(${p}::uuid[])`) }),
   brokerOrders: (p) => ({
     brokerOrders: rowsOf(
@@ -363,6 +373,7 @@ function decodeDocument(document: Document): Omit<Loaded, 'readStartedMs' | 'rea
     brokerOrders: all(codecs.brokerOrders, 'brokerOrders'),
     protections: all(codecs.protectionGroups, 'protections'),
     chatUpdates: all(codecs.chatUpdates, 'chatUpdates'),
+    tokens: all(codecs.apiTokens, 'tokens'),
     handedOver: new Map(
       ((document['handedOver'] ?? []) as [string, string][]).map(([since, sum]) => [since, decimal(sum)]),
     ),

@@ -22,6 +22,7 @@ export const codecs = {
   operations: rowCodec(schema.operations),
   protectionGroups: rowCodec(schema.protectionGroups),
   chatUpdates: rowCodec(schema.chatUpdates),
+  apiTokens: rowCodec(schema.apiTokens),
   journal: rowCodec(schema.journal),
 } as const;
 
@@ -39,6 +40,7 @@ export type KillSwitchEventRow = typeof schema.killSwitchEvents.$inferSelect;
 export type OperationRow = typeof schema.operations.$inferSelect;
 export type ProtectionGroupRow = typeof schema.protectionGroups.$inferSelect;
 export type ChatUpdateRow = typeof schema.chatUpdates.$inferSelect;
+export type ApiTokenRow = typeof schema.apiTokens.$inferSelect;
 export type BrokerOrderRow = typeof schema.brokerOrders.$inferSelect;
 export type BrokerReadRow = typeof schema.brokerReads.$inferSelect;
 export type AccountRow = typeof schema.accounts.$inferSelect;
@@ -66,6 +68,7 @@ const PRIMARY_KEYS: Readonly<Record<string, readonly string[]>> = {
   operations: ['account_id', 'id'],
   protection_groups: ['account_id', 'id'],
   chat_updates: ['account_id', 'key'],
+  api_tokens: ['id'],
 };
 
 /** Terms that never change after an order was accepted: left out of updates. */

@@ -4,7 +4,7 @@ import type { OutcomeType } from '../domain/order-outcome.ts';
 import { InvariantError } from '../lib/assert.ts';
 import { type Loaded, type Needs, loadAccount, mergeNeeds } from './account-load.ts';
 import { codecs, writeStatement } from './account-rows.ts';
-import { AccountView, MoreNeeded } from './account-view.ts';
+import { AccountView, MoreNeeded, type Origin } from './account-view.ts';
 import { CommitUnknownError, ConflictError, UnknownAccountError, isRefusedWrite } from './errors.ts';
 
 /**
@@ -21,6 +21,8 @@ export interface AccountWork<T> {
   readonly accountId: string;
   /** Who does it: written into every journal entry. */
   readonly actor: string;
+  /** Where it was asked for, written there as well; left out for what nobody asked for over HTTP. */
+  readonly origin?: Origin;
   readonly needs: Needs;
   /** Halts and cancels go first, on connections of their own. */
   readonly urgent?: boolean;
@@ -219,7 +221,7 @@ async function decide(
     let more: Needs | null = null;
     for (const { work } of group) {
       try {
-        outcomes.push({ ok: true, value: view.attempt(work.actor, work.run) });
+        outcomes.push({ ok: true, value: view.attempt(work.actor, work.run, work.origin) });
       } catch (error) {
         if (error instanceof MoreNeeded) more = mergeNeeds(more ?? {}, error.needs);
         outcomes.push({ ok: false, error });

@@ -18,6 +18,7 @@ import type { HandedOver, Loaded, Needs } from './account-load.ts';
 import {
   type AccountRow,
   type AlertRow,
+  type ApiTokenRow,
   type AttemptRow,
   type BrokerOrderRow,
   type BrokerReadRow,
@@ -47,6 +48,15 @@ export class MoreNeeded extends Error {
     super('more rows are needed');
     this.needs = needs;
   }
+}
+
+/** Where a request came from: in every entry that it causes, beside who sent it. */
+export interface Origin {
+  /** Of its token; "admin" for the one of the configuration. */
+  readonly tokenId: string;
+  /** Null: it came through no network. */
+  readonly ip: string | null;
+  readonly requestId: string;
 }
 
 export interface StagedEntry {
@@ -133,6 +143,7 @@ const SETS = {
   operations: 'upsert',
   protectionGroups: 'upsert',
   chatUpdates: 'upsert',
+  apiTokens: 'upsert',
 } as const satisfies Partial<Record<Table, WriteMode>>;
 type SetName = keyof typeof SETS;
 
@@ -177,6 +188,7 @@ export class AccountView {
   private readonly sets: Record<SetName, RowSet<unknown>>;
   private readonly staged: StagedEntry[] = [];
   private actor = 'system';
+  private origin: Origin | null = null;
   /** Columns of the account's own row that changed, by property. */
   private changedAccount: readonly (keyof AccountChange)[] = [];
   budgetChanged = false;
@@ -208,16 +220,18 @@ export class AccountView {
     for (const row of loaded.entries) this.set<EntryRow>('positionEntries').load(row.id, row);
     for (const row of loaded.brokerOrders)
       this.set<BrokerOrderRow>('brokerOrders').load(brokerOrderKey(row), row);
+    for (const row of loaded.tokens ?? []) this.set<ApiTokenRow>('apiTokens').load(row.id, row);
     for (const row of loaded.chatUpdates ?? []) this.set<ChatUpdateRow>('chatUpdates').load(row.key, row);
     for (const row of this.readDays()) this.set<DayRow>('dailyStats').load(row.day, row);
   }
 
   /** Runs one piece of work; if it throws, the view is as it was before. */
-  attempt<T>(actor: string, work: (view: AccountView) => T): T {
-    const { account, budgetChanged, changedAccount, actor: actorBefore } = this;
+  attempt<T>(actor: string, work: (view: AccountView) => T, origin: Origin | null = null): T {
+    const { account, budgetChanged, changedAccount, actor: actorBefore, origin: originBefore } = this;
     const undoFrom = this.undo.length;
     const stagedFrom = this.staged.length;
     this.actor = actor;
+    this.origin = origin;
     try {
       return work(this);
     } catch (error) {
@@ -227,12 +241,13 @@ export class AccountView {
       throw error;
     } finally {
       this.actor = actorBefore;
+      this.origin = originBefore;
     }
   }
 
   /** Runs a part of the work that may fail alone; if it throws, its changes are taken back. */
   inside<T>(work: (view: AccountView) => T): T {
-    return this.attempt(this.actor, work);
+    return this.attempt(this.actor, work, this.origin);
   }
 
   // Orders
@@ -722,7 +737,11 @@ export class AccountView {
       clearedAt: ends ? this.now : alert.clearedAt,
     };
     this.set<AlertRow>('alerts').put(row.id, row);
-    this.note('AlertAcknowledged', alert.orderId ?? alert.id, { id: alert.id, type: alert.type });
+    this.note('AlertAcknowledged', alert.orderId ?? alert.id, {
+      ...{ id: alert.id, type: alert.type },
+      before: { acknowledgedBy: null, cleared: alert.clearedAt !== null },
+      after: { acknowledgedBy: row.acknowledgedBy, cleared: row.clearedAt !== null },
+    });
     return row;
   }
 
@@ -743,6 +762,16 @@ export class AccountView {
   /** Delivery state, not journaled: what it caused is. */
   putChatUpdate(row: ChatUpdateRow): void {
     this.set<ChatUpdateRow>('chatUpdates').put(row.key, row);
+  }
+
+  /** A bearer token, revoked or not; null when there is none. They belong to account `system`. */
+  token(id: string): ApiTokenRow | null {
+    return this.set<ApiTokenRow>('apiTokens').rows.get(id) ?? this.absent('tokens', id);
+  }
+
+  putToken(row: ApiTokenRow, kind: string, data: Readonly<Record<string, unknown>>): void {
+    this.set<ApiTokenRow>('apiTokens').put(row.id, row);
+    this.note(kind, row.id, data);
   }
 
   /** Every alert that stands. */
@@ -773,7 +802,8 @@ export class AccountView {
 
   /** Adds an entry to the account's journal; its number and hash are given when the transaction is written. */
   note(kind: string, entity: string, data: Readonly<Record<string, unknown>>): void {
-    this.staged.push({ actor: this.actor, kind, entity, data: canonicalJson(data) });
+    const said = this.origin === null ? data : { ...data, origin: { ...this.origin } };
+    this.staged.push({ actor: this.actor, kind, entity, data: canonicalJson(said) });
   }
 
   get entries(): readonly StagedEntry[] {

@@ -110,6 +110,11 @@ function objectText(value: object, depth: number): string {
   return `{${text}}`;
 }
 
+/** What an entry says, but for the origin of the request that caused it: who asked from where is no fact of an order. */
+export function withoutOrigin(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(data).filter(([name]) => name !== 'origin'));
+}
+
 /**
  * Hex sha256 of one entry. The hashed bytes are nine netstrings one after the other, `<length>:<bytes>,` with the
  * length in decimal and in bytes of UTF-8: "sauda.journal", version, previousHash, seq, at, actor, kind, entity, data.

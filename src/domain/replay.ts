@@ -1,4 +1,4 @@
-import { canonicalJson } from './journal.ts';
+import { canonicalJson, withoutOrigin } from './journal.ts';
 import { Decimal, decimal } from './money.ts';
 import { type Order, type OrderEvent, type OrderTerms, acceptedOrder, evolve } from './order.ts';
 import { ORDER_EVENT_KINDS } from './order-status.ts';
@@ -44,7 +44,7 @@ export function foldOrders<Entry extends ReplayEntry>(
 function stepOf(entry: ReplayEntry, before: Order | undefined): Order | null {
   const accepted = entry.kind === 'OrderAccepted';
   if (!accepted && !EVENTS.has(entry.kind)) return null;
-  const data = JSON.parse(entry.data) as Record<string, unknown>;
+  const data = withoutOrigin(JSON.parse(entry.data) as Record<string, unknown>);
   const at = new Date(entry.at);
   if (accepted) {
     for (const name of AMOUNTS) if (data[name] !== null) data[name] = decimal(data[name] as string);

@@ -45,6 +45,9 @@ const ALLOWED = new Set([
   'channel',
   'severity',
   'reminder',
+  'requestId',
+  'tokenId',
+  'ip',
 ]);
 
 export type { Logger } from 'pino';

@@ -1,3 +1,4 @@
+import type { AccountView } from '../db/account-view.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Context } from './context.ts';
 import { type LimitRefusal, stageLimitChange } from './stage-limit-change.ts';
@@ -18,7 +19,7 @@ export interface RefusedLimit extends LimitRefusal {
 }
 
 /** Leaves the transaction without a trace: one bad limit, and none of them changes. */
-class Refused extends Error {
+export class LimitsRefused extends Error {
   readonly limits: readonly RefusedLimit[];
 
   constructor(limits: readonly RefusedLimit[]) {
@@ -37,18 +38,23 @@ export async function changeLimits(
       accountId,
       actor,
       needs: strategyId === null ? {} : { strategies: true },
-      run: (view) => {
-        const refused = Object.entries(changes).flatMap(([name, value]): RefusedLimit[] => {
-          const change = { name, value, expiresAt, reason, by: actor, strategyId };
-          const staged = stageLimitChange(view, change);
-          return staged.ok ? [] : [{ name, ...staged.error }];
-        });
-        if (refused.length > 0) throw new Refused(refused);
-      },
+      run: (view) => stageLimits(view, { strategyId, actor, changes, reason, expiresAt }),
     });
     return ok(undefined);
   } catch (error) {
-    if (error instanceof Refused) return err(error.limits);
+    if (error instanceof LimitsRefused) return err(error.limits);
     throw error;
   }
+}
+
+/** Inside work on a view: all of the changes, or LimitsRefused. Needs `strategies` when a strategy is named. */
+export function stageLimits(
+  view: AccountView,
+  { strategyId, actor, changes, reason, expiresAt }: Omit<ChangeLimitsInput, 'accountId'>,
+): void {
+  const refused = Object.entries(changes).flatMap(([name, value]): RefusedLimit[] => {
+    const staged = stageLimitChange(view, { name, value, expiresAt, reason, by: actor, strategyId });
+    return staged.ok ? [] : [{ name, ...staged.error }];
+  });
+  if (refused.length > 0) throw new LimitsRefused(refused);
 }

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { insertToken } from '../db/stores/api-token-store.ts';
 import { SYSTEM_ACCOUNT } from '../domain/ids.ts';
 import type { Context } from './context.ts';
 import { registerStrategy } from './place-order.ts';
@@ -8,42 +7,47 @@ import type { TokenHolder } from './read-token.ts';
 /** 256 bits: far beyond guessing, whatever the rate. */
 const SECRET_BYTES = 32;
 
-export interface CreateTokenInput {
+export interface CreateTokenInput extends Omit<TokenHolder, 'id'> {
   readonly actor: string;
-  readonly name: string;
-  readonly role: TokenHolder['role'];
-  readonly accountId: string | null;
-  /** Needs an account; the strategy is registered when nobody has used it yet. */
-  readonly strategyId: string | null;
+  /** Addresses and networks that may use it; null: any. */
+  readonly allowedFrom: readonly string[] | null;
+}
+
+export interface CreatedToken extends TokenHolder {
+  readonly allowedFrom: readonly string[] | null;
+  readonly token: string;
 }
 
 /**
- * Makes a bearer token. The secret is in the answer and nowhere else: only its sha256 is stored. The journal entry
- * comes first, so that no token exists of which the journal does not know. Throws UnknownAccountError.
+ * Makes a bearer token. The secret is in the answer and nowhere else: only its sha256 is stored, in one transaction
+ * with its journal entry. A strategy that nobody has used yet is registered before, since no transaction touches two
+ * accounts: a crash between leaves a strategy without a token, which is nothing. Throws UnknownAccountError.
  */
 export async function createToken(
-  context: Context,
-  { actor, name, role, accountId, strategyId }: CreateTokenInput,
-): Promise<TokenHolder & { readonly token: string }> {
+  context: Pick<Context, 'withAccount' | 'newId'>,
+  { actor, name, role, accountId, strategyId, allowedFrom }: CreateTokenInput,
+): Promise<CreatedToken> {
   const id = context.newId();
   const token = `sauda_${randomBytes(SECRET_BYTES).toString('base64url')}`;
-  if (accountId !== null) {
+  const tokenHash = createHash('sha256').update(token).digest('hex');
+  if (accountId !== null && strategyId !== null) {
     await context.withAccount({
       accountId,
       actor,
-      needs: strategyId === null ? {} : { strategies: true },
-      run: (view) => {
-        if (strategyId !== null) registerStrategy(view, strategyId);
-      },
+      needs: { strategies: true },
+      run: (view) => registerStrategy(view, strategyId),
     });
   }
+  const made = { id, name, role, accountId, strategyId, allowedFrom: allowedFrom && [...allowedFrom] };
   await context.withAccount({
     accountId: SYSTEM_ACCOUNT,
     actor,
     needs: {},
-    run: (view) => view.note('TokenCreated', id, { name, role, accountId, strategyId }),
+    run: (view) => {
+      const unused = { revokedAt: null, lastUsedAt: null, lastUsedFrom: null };
+      const said = { name, role, accountId, strategyId, allowedFrom: made.allowedFrom };
+      view.putToken({ ...made, ...unused, tokenHash, createdAt: view.now }, 'TokenCreated', said);
+    },
   });
-  const tokenHash = createHash('sha256').update(token).digest('hex');
-  await insertToken(context.db, { id, name, role, tokenHash, accountId, strategyId });
-  return { id, name, role, accountId, strategyId, token };
+  return { ...made, token };
 }

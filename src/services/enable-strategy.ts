@@ -34,7 +34,11 @@ export async function enableStrategy(
         armedAt: enabled ? view.now : strategy.armedAt,
         updatedAt: view.now,
       };
-      view.putStrategy(changed, enabled ? 'StrategyEnabled' : 'StrategyDisabled', { reason });
+      view.putStrategy(changed, enabled ? 'StrategyEnabled' : 'StrategyDisabled', {
+        reason,
+        before: { enabled: strategy.enabled, disabledReason: strategy.disabledReason },
+        after: { enabled, disabledReason: changed.disabledReason },
+      });
       if (enabled) view.clearAlert(pauseCondition(strategyId));
       return ok(changed);
     },

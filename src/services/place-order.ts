@@ -131,14 +131,14 @@ function maxAge(request: OrderRequest, configuredMs: number): number | null {
   return wanted === 0 ? null : wanted;
 }
 
-/** A strategy is known from its first order on; an operator can disable or halt it later. */
-export function registerStrategy(view: AccountView, strategyId: string): void {
+/** A strategy is known from its first order on, or earlier when an operator makes it; disabled and halted at any time. */
+export function registerStrategy(view: AccountView, strategyId: string, name: string = strategyId): void {
   if (view.strategy(strategyId) !== null) return;
   view.putStrategy(
     {
       accountId: view.account.id,
       id: strategyId,
-      name: strategyId,
+      name,
       enabled: true,
       disabledReason: null,
       armedAt: null,

@@ -1,5 +1,6 @@
 import type { Exchange } from '../domain/instrument.ts';
 import { instrumentKey } from '../domain/instrument.ts';
+import { SYSTEM_ACCOUNT } from '../domain/ids.ts';
 import { MAX_PRICE } from '../domain/order-request.ts';
 import type { Decimal } from '../domain/money.ts';
 import { err, ok, type Result } from '../lib/result.ts';
@@ -8,6 +9,8 @@ import type { Context } from './context.ts';
 
 /** How far a feed's clock may run ahead of ours. */
 const MAX_AHEAD_MS = 5000;
+/** Prices that an entry of the journal holds. */
+const PRICES_TOLD = 100;
 
 export interface PushedPrice {
   readonly exchange: Exchange;
@@ -28,12 +31,18 @@ export interface PriceProblem {
  * one is older than PRICE_MAX_AGE_MS; with PRICE_SOURCE=push there is no other.
  */
 export async function pushPrices(
-  context: Pick<Context, 'db' | 'instruments' | 'prices'>,
+  context: Pick<Context, 'db' | 'instruments' | 'prices' | 'withAccount'>,
   {
     prices,
     at,
     now,
-  }: { readonly prices: readonly PushedPrice[]; readonly at: Date | null; readonly now: Date },
+    actor,
+  }: {
+    readonly prices: readonly PushedPrice[];
+    readonly at: Date | null;
+    readonly now: Date;
+    readonly actor: string;
+  },
 ): Promise<Result<number, PriceProblem[]>> {
   if (at !== null && at.getTime() > now.getTime() + MAX_AHEAD_MS) {
     return err([
@@ -63,7 +72,32 @@ export async function pushPrices(
     }
   });
   if (problems.length > 0) return err(problems);
+  await note(context, actor, { prices, at });
   await storePrices(context.db, rows, 'PUSH');
   context.prices.forget(rows.map((row) => row.instrument_id));
   return ok(rows.length);
+}
+
+/**
+ * What was pushed, by whom, before it counts: a price can halt an account. A feed speaks often, so an entry holds a
+ * bounded number of prices; `count` says of how many.
+ */
+async function note(
+  context: Pick<Context, 'withAccount'>,
+  actor: string,
+  { prices, at }: { readonly prices: readonly PushedPrice[]; readonly at: Date | null },
+): Promise<void> {
+  if (prices.length === 0) return;
+  const told = prices.slice(0, PRICES_TOLD).map((one) => [instrumentKey(one), one.price.toFixed()]);
+  const data = {
+    count: prices.length,
+    at: at?.toISOString() ?? null,
+    prices: Object.fromEntries(told) as object,
+  };
+  await context.withAccount({
+    accountId: SYSTEM_ACCOUNT,
+    actor,
+    needs: {},
+    run: (view) => view.note('PricesPushed', 'prices', data),
+  });
 }

@@ -11,6 +11,7 @@ import {
   readOrderStatuses,
 } from '../db/stores/order-read-store.ts';
 import { type Evidence, readEvidence } from '../db/stores/evidence-store.ts';
+import { withoutOrigin } from '../domain/journal.ts';
 import { ORDER_EVENT_KINDS, type OrderStatus } from '../domain/order-status.ts';
 import { type Order, type OrderEvent, type OrderRole, acceptedOrder, evolve } from '../domain/order.ts';
 import { InvariantError } from '../lib/assert.ts';
@@ -149,7 +150,8 @@ export function timelineOf(order: Order, entries: readonly JournalRow[]): Timeli
   let state: Order | null = null;
   let isLost = false;
   return entries.map(({ seq, at, kind, actor, data: text }) => {
-    const data = JSON.parse(text) as Record<string, unknown>;
+    // From where a person acted is for operators: GET /v1/journal.
+    const data = withoutOrigin(JSON.parse(text) as Record<string, unknown>);
     const instant = new Date(at);
     const from: OrderStatus | null = isLost ? null : statusOf(state);
     if (!isLost) {

@@ -1,21 +1,21 @@
 import type { Database } from '../db/client.ts';
-import { findTokenByHash } from '../db/stores/api-token-store.ts';
+import { type TokenHolder, findTokenByHash } from '../db/stores/api-token-store.ts';
 
-export { listTokens } from '../db/stores/api-token-store.ts';
+export { listTokens, touchToken } from '../db/stores/api-token-store.ts';
+export type { TokenHolder } from '../db/stores/api-token-store.ts';
+export type { ApiTokenRow } from '../db/account-rows.ts';
 
-/** Whom a bearer token stands for. */
-export interface TokenHolder {
-  readonly id: string;
-  readonly name: string;
-  readonly role: 'viewer' | 'trader' | 'operator' | 'admin';
-  readonly accountId: string | null;
-  readonly strategyId: string | null;
-}
+/** ELSEWHERE: the token is good, but not from this address. */
+export type FoundToken = TokenHolder | 'ELSEWHERE' | null;
 
 /** The holder of the token whose sha256 (hex) this is; null when it is unknown or revoked. */
-export async function findToken(db: Database, tokenHash: string): Promise<TokenHolder | null> {
-  const row = await findTokenByHash(db, tokenHash);
+export async function findToken(
+  db: Database,
+  tokenHash: string,
+  address: string | null,
+): Promise<FoundToken> {
+  const row = await findTokenByHash(db, tokenHash, address);
   if (row === null) return null;
-  const { id, name, role, accountId, strategyId } = row;
-  return { id, name, role, accountId, strategyId };
+  const { mayUse, ...holder } = row;
+  return mayUse ? holder : 'ELSEWHERE';
 }

@@ -85,7 +85,7 @@ export async function resolveOrder(context: Context, input: ResolveOrderInput): 
             ...refoldNeeds([named]),
           }),
     },
-    run: (view) => decide(context, view, input, look),
+    run: (view) => told(view, input, (order) => decide(context, view, order, { input, look })),
   });
   await failpoint('resolve.afterCommit');
   for (const command of commands) await enqueueCommand(context, command);
@@ -110,10 +110,30 @@ interface Outcome {
   readonly commands: readonly OrderCommandRow[];
 }
 
-function decide(context: Context, view: AccountView, input: ResolveOrderInput, look: Look | null): Outcome {
+/** The decision in the journal, with how the order stood before and after it; nothing when it changed nothing. */
+function told(view: AccountView, input: ResolveOrderInput, decideOn: (order: Order) => Outcome): Outcome {
   const order = view.order(input.orderId);
   if (order === null) return refused({ code: 'NOT_FOUND' });
   if (isDecided(view, order, input)) return { result: ok(order), commands: [] };
+  const outcome = decideOn(order);
+  const after = view.order(order.id) ?? order;
+  if (after.version !== order.version) {
+    const { decision, brokerOrderId, reason } = input;
+    view.note('OrderResolved', order.id, {
+      ...{ decision, brokerOrderId, reason },
+      before: { status: order.status, brokerOrderId: order.brokerOrderId },
+      after: { status: after.status, brokerOrderId: after.brokerOrderId },
+    });
+  }
+  return outcome;
+}
+
+function decide(
+  context: Context,
+  view: AccountView,
+  order: Order,
+  { input, look }: { readonly input: ResolveOrderInput; readonly look: Look | null },
+): Outcome {
   if (input.decision === 'expired') return expire(view, order, input);
   if (order.status !== 'UNKNOWN') return refused({ code: 'ORDER_NOT_UNKNOWN', order });
   const tagged = taggedRow(order, input, look?.book ?? []);
@@ -201,7 +221,6 @@ function adopt(context: Context, view: AccountView, { order, input, look }: Adop
   const what = differenceOf(order, facts) ?? ownerOf(view, { order, row, holders });
   if (what !== null) return refused({ code: 'BROKER_ORDER_DIFFERS', what });
 
-  view.note('OrderResolved', order.id, { decision: 'adopt', brokerOrderId, reason: input.reason });
   const reason = `adopted as ${order.clientOrderId} by ${input.actor}: ${input.reason}`;
   for (const outside of holders) absorbOrder(view, outside, order, { newId: context.newId, reason });
   return row === null || look === null

@@ -26,7 +26,11 @@ export async function setStrategyProtection(
       if (strategy === null) return err('UNKNOWN_STRATEGY');
       if (strategy.protection === protection) return ok(strategy);
       const changed: StrategyRow = { ...strategy, protection, updatedAt: view.now };
-      view.putStrategy(changed, 'StrategyProtectionSet', { protection, reason });
+      view.putStrategy(changed, 'StrategyProtectionSet', {
+        ...{ protection, reason },
+        before: { protection: strategy.protection },
+        after: { protection },
+      });
       return ok(changed);
     },
   });

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { type EventLine, concernsStrategy } from '../../services/read-events.ts';
+import { journalAccountOf } from '../access.ts';
 import { endpoint } from '../endpoint.ts';
 import { eventStream } from '../event-stream.ts';
 import { ApiProblem, fieldProblem } from '../problem.ts';
@@ -36,7 +37,7 @@ export const eventEndpoints = [
     },
     handle: async (call) => {
       const { events, principal, clock } = call;
-      const accountId = await call.account();
+      const accountId = await journalAccountOf(call.accountOf, principal, call.namedAccount);
       const wanted = lastEventId(call.header('last-event-id')) ?? call.query.since;
       const head = await events.head(accountId);
       if (wanted !== undefined && wanted > head) throw pastTheEnd(wanted, head);
@@ -50,7 +51,10 @@ export const eventEndpoints = [
           connection: 'close',
         },
         stream: () => {
-          const subscription = events.subscribe({ accountId, since: wanted ?? head, head, accepts });
+          const subscription = events.subscribe({
+            ...{ accountId, since: wanted ?? head, head, accepts },
+            holder: principal.id,
+          });
           if (subscription === null) {
             throw new ApiProblem('UNAVAILABLE', { detail: FULL, headers: { 'retry-after': '5' } });
           }

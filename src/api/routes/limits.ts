@@ -30,17 +30,22 @@ const value = z
     description: 'As in the environment: "0.02", "50000", "1.5x", "yes". Null takes it back.',
   });
 
+/** Limits by configuration name. */
+export function limitValues(atLeast: number) {
+  return z.record(z.string(), value).refine(
+    (limits) => {
+      const count = Object.keys(limits).length;
+      return count >= atLeast && count <= MAX_CHANGES;
+    },
+    { error: `must name ${atLeast} to ${MAX_CHANGES} limits`, params: { code: 'RANGE' } },
+  );
+}
+
 const body = z
   .strictObject({
     accountId: optional(plainText(64)),
     strategyId: optional(name64()),
-    limits: z.record(z.string(), value).refine(
-      (limits) => {
-        const count = Object.keys(limits).length;
-        return count >= 1 && count <= MAX_CHANGES;
-      },
-      { error: `must name 1 to ${MAX_CHANGES} limits`, params: { code: 'RANGE' } },
-    ),
+    limits: limitValues(1),
     reason: plainText(MAX_REASON_LENGTH),
     expiresAt: optional(instant()),
   })
@@ -77,13 +82,13 @@ export const limitEndpoints = [
         reason: given.reason,
         expiresAt: given.expiresAt,
       });
-      if (!changed.ok) throw new ApiProblem('INVALID_LIMITS', { errors: changed.error.map(problemOf) });
+      if (!changed.ok) throw new ApiProblem('INVALID_LIMITS', { errors: changed.error.map(limitProblem) });
       return { status: 200, body: await limitsOf(context, principal, accountId) };
     },
   }),
 ];
 
-function problemOf({ name, code, message }: RefusedLimit): FieldProblem {
+export function limitProblem({ name, code, message }: RefusedLimit): FieldProblem {
   const pointers = { UNKNOWN_STRATEGY: '/strategyId', EXPIRED: '/expiresAt' } as const;
   const pointer = code in pointers ? pointers[code as keyof typeof pointers] : pointerTo('/limits', name);
   return { pointer: pointer.slice(0, 100), code, message };

@@ -3,6 +3,7 @@ import { EXCHANGES } from '../../domain/instrument.ts';
 import { type PushedPrice, pushPrices } from '../../services/push-prices.ts';
 import { endpoint } from '../endpoint.ts';
 import { instant, optional, price } from '../fields.ts';
+import { actorOf } from '../principal.ts';
 import { ApiProblem, type FieldProblem, fieldProblem } from '../problem.ts';
 import { pointerTo } from '../strict-json.ts';
 
@@ -32,7 +33,7 @@ export const priceEndpoints = [
           "All of them were stored. They stand against the broker's own prices while they are younger than PRICE_MAX_AGE_MS; with PRICE_SOURCE=push there are no others.",
       },
     },
-    handle: async ({ body: { prices, at: currentAt }, context, clock, allowPricePush }) => {
+    handle: async ({ body: { prices, at: currentAt }, principal, context, clock, allowPricePush }) => {
       if (!allowPricePush) {
         throw new ApiProblem('PRICES_NOT_PUSHED', {
           detail: 'Set PRICE_SOURCE=push to bring your own prices.',
@@ -42,6 +43,7 @@ export const priceEndpoints = [
         prices: parsePrices(prices),
         at: currentAt,
         now: clock.now(),
+        actor: actorOf(principal),
       });
       if (pushed.ok) return { status: 204 };
       const errors = pushed.error.map(({ key, code, message }) =>

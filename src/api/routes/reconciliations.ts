@@ -10,7 +10,7 @@ import {
   listReconciliations,
 } from '../../services/approve-difference.ts';
 import { readPositionsOf } from '../../services/read-positions.ts';
-import { reconcileAccount } from '../../services/reconcile-account.ts';
+import { reconcileOnRequest } from '../../services/reconcile-on-request.ts';
 import { positionJson } from '../account-json.ts';
 import { decodeInstantAndId, page } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';
@@ -83,7 +83,7 @@ export const reconciliationEndpoints = [
     answers: { 200: { description: 'The run, finished.', schema: reconciliationSchema } },
     handle: async ({ principal, context, account }) => {
       const accountId = await account();
-      const run = await reconcileAccount(context, accountId, { startedBy: actorOf(principal) });
+      const run = await reconcileOnRequest(context, accountId, actorOf(principal));
       if (run === null) {
         throw new ApiProblem('RECONCILIATION_RUNS', { detail: 'Another run of this account is under way.' });
       }

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { PROTECTION_POLICIES } from '../../domain/protection-policy.ts';
+import { createStrategy } from '../../services/create-strategy.ts';
 import { enableStrategy } from '../../services/enable-strategy.ts';
 import { listStrategies } from '../../services/read-lists.ts';
 import { setStrategyProtection } from '../../services/set-strategy-protection.ts';
@@ -12,6 +13,7 @@ import { actorOf } from '../principal.ts';
 import { ApiProblem } from '../problem.ts';
 import { accountQuery, pageQuery } from '../query.ts';
 import { strategyListSchema, strategySchema } from '../schemas/account.ts';
+import { limitProblem, limitValues } from './limits.ts';
 
 const change = z
   .strictObject({
@@ -28,12 +30,23 @@ const change = z
   })
   .openapi('StrategyChange');
 
+const newStrategy = z
+  .strictObject({
+    accountId: optional(plainText(64)),
+    id: name64(),
+    name: optional(plainText(100)),
+    enabled: z.boolean().default(true),
+    limits: limitValues(0).default({}),
+    reason: plainText(500),
+  })
+  .openapi('NewStrategy');
+
 export const strategyEndpoints = [
   endpoint({
     method: 'get',
     path: '/v1/strategies',
     role: 'viewer',
-    summary: 'Strategies that have placed an order or hold a token',
+    summary: 'Strategies that an operator made, that have placed an order, or that hold a token',
     query: z.object({ ...accountQuery, ...pageQuery }),
     answers: { 200: { description: 'A page of strategies.', schema: strategyListSchema } },
     handle: async ({ query, principal, context, account }) => {
@@ -44,6 +57,23 @@ export const strategyEndpoints = [
         limit: query.limit + 1,
       });
       return { status: 200, body: page(rows, query.limit, strategyJson, ({ id }) => [id]) };
+    },
+  }),
+  endpoint({
+    method: 'post',
+    path: '/v1/strategies',
+    role: 'operator',
+    summary: 'Make a strategy before its first order, with the limits it starts with',
+    query: z.object(accountQuery),
+    body: newStrategy,
+    answers: { 201: { description: 'Made.', schema: strategySchema } },
+    handle: async ({ body, principal, context, account }) => {
+      strategyOf(principal, body.id);
+      const accountId = await account();
+      const made = await createStrategy(context, { ...body, accountId, actor: actorOf(principal) });
+      if (made.ok) return { status: 201, body: strategyJson(made.value) };
+      if (made.error.code === 'STRATEGY_EXISTS') throw new ApiProblem('STRATEGY_EXISTS');
+      throw new ApiProblem('INVALID_LIMITS', { errors: made.error.limits.map(limitProblem) });
     },
   }),
   endpoint({

@@ -1,14 +1,19 @@
 import { z } from '@hono/zod-openapi';
 import { formatIst } from '../../domain/calendar.ts';
 import { createToken } from '../../services/create-token.ts';
-import { listTokens } from '../../services/read-token.ts';
+import { type ApiTokenRow, listTokens } from '../../services/read-token.ts';
+import { revokeToken } from '../../services/revoke-token.ts';
 import { decodeCursor, page, uuidPart } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';
-import { name64, optional, plainText } from '../fields.ts';
+import { idParams, name64, network, optional, plainText } from '../fields.ts';
 import { istOrNull } from '../order-json.ts';
 import { API_ROLES, actorOf } from '../principal.ts';
+import { ApiProblem } from '../problem.ts';
 import { pageQuery } from '../query.ts';
-import { type TokenJson, newTokenSchema, tokenListSchema } from '../schemas/account.ts';
+import { type TokenJson, newTokenSchema, tokenListSchema, tokenSchema } from '../schemas/account.ts';
+
+/** Networks of one token. */
+const MAX_NETWORKS = 50;
 
 const newToken = z
   .strictObject({
@@ -16,6 +21,10 @@ const newToken = z
     role: z.enum(API_ROLES),
     accountId: optional(plainText(64)),
     strategyId: optional(name64()),
+    allowedFrom: optional(z.array(network()).min(1).max(MAX_NETWORKS)).openapi({
+      description: 'Addresses and networks (CIDR) that may use it; left out: any.',
+      example: ['127.0.0.1', '10.0.0.0/8'],
+    }),
   })
   .openapi('NewTokenRequest');
 
@@ -52,18 +61,34 @@ export const tokenEndpoints = [
       return { status: 201, body: created };
     },
   }),
+  endpoint({
+    method: 'delete',
+    path: '/v1/tokens/{id}',
+    params: idParams,
+    role: 'admin',
+    concerns: 'installation',
+    summary: 'Revoke a token: refused from the next request on, its streams end; twice is the same as once',
+    query: z.object({}),
+    answers: { 200: { description: 'Revoked.', schema: tokenSchema } },
+    handle: async ({ params, principal, context }) => {
+      const revoked = await revokeToken(context, { tokenId: params.id, actor: actorOf(principal) });
+      if (!revoked.ok) throw new ApiProblem('NOT_FOUND', { detail: 'There is no such token.' });
+      return { status: 200, body: tokenJson(revoked.value) };
+    },
+  }),
 ];
 
-function tokenJson(
-  row: Omit<TokenJson, 'createdAt' | 'revokedAt'> & { createdAt: Date; revokedAt: Date | null },
-): TokenJson {
-  const { id, name, role, accountId, strategyId } = row;
+function tokenJson(row: ApiTokenRow): TokenJson {
+  const { id, name, role, accountId, strategyId, allowedFrom, lastUsedFrom } = row;
   return {
     id,
     name,
     role,
     accountId,
     strategyId,
+    allowedFrom,
+    lastUsedAt: istOrNull(row.lastUsedAt),
+    lastUsedFrom,
     createdAt: formatIst(row.createdAt),
     revokedAt: istOrNull(row.revokedAt),
   };

@@ -206,9 +206,16 @@ const tokenFields = {
   role: z.enum(API_ROLES),
   accountId: z.string().nullable(),
   strategyId: z.string().nullable(),
+  allowedFrom: z.array(z.string()).nullable().openapi({ description: 'Null: from any address.' }),
 };
 export const tokenSchema = z
-  .object({ ...tokenFields, createdAt: instant, revokedAt: instant.nullable() })
+  .object({
+    ...tokenFields,
+    createdAt: instant,
+    revokedAt: instant.nullable(),
+    lastUsedAt: instant.nullable().openapi({ description: 'To the minute.' }),
+    lastUsedFrom: z.string().nullable(),
+  })
   .openapi('Token');
 export type TokenJson = z.infer<typeof tokenSchema>;
 export const tokenListSchema = listOf(tokenSchema);

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { instant, record } from './parts.ts';
+import { instant, listOf, record } from './parts.ts';
 
 export const eventSchema = z
   .object({
@@ -14,3 +14,23 @@ export const eventSchema = z
   })
   .openapi('Event');
 export type EventJson = z.infer<typeof eventSchema>;
+
+export const journalEntrySchema = z
+  .object({
+    seq: z.int(),
+    accountId: z.string(),
+    at: instant,
+    event: z.string(),
+    entity: z.string(),
+    actor: z.string(),
+    origin: z
+      .object({ tokenId: z.string(), ip: z.string().nullable(), requestId: z.string() })
+      .nullable()
+      .openapi({
+        description: 'Of what was asked for over HTTP: by which token, from where, in which request.',
+      }),
+    data: record,
+  })
+  .openapi('JournalEntry');
+export type JournalEntryJson = z.infer<typeof journalEntrySchema>;
+export const journalListSchema = listOf(journalEntrySchema);

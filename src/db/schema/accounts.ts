@@ -6,6 +6,7 @@ import {
   date,
   foreignKey,
   index,
+  inet,
   integer,
   jsonb,
   pgTable,
@@ -203,6 +204,11 @@ export const apiTokens = pgTable(
       .notNull()
       .default(sql`clock_timestamp()`),
     revokedAt: instant('revoked_at'),
+    /** Addresses and networks that may use it; null: any. */
+    allowedFrom: inet('allowed_from').array(),
+    /** Written at most once a minute, outside every account's lock. */
+    lastUsedAt: instant('last_used_at'),
+    lastUsedFrom: inet('last_used_from'),
   },
   (t) => [
     uniqueIndex('api_token_is_unique').on(t.tokenHash),

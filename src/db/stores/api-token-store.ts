@@ -1,23 +1,38 @@
-import { and, asc, eq, gt, isNull } from 'drizzle-orm';
+import { asc, gt } from 'drizzle-orm';
+import type { ApiTokenRow } from '../account-rows.ts';
 import type { Database } from '../client.ts';
 import { apiTokens } from '../schema/index.ts';
 
-export type ApiTokenRow = typeof apiTokens.$inferSelect;
+/** Whom a bearer token stands for. */
+export type TokenHolder = Pick<ApiTokenRow, 'id' | 'name' | 'role' | 'accountId' | 'strategyId'>;
 
-/** The token with this sha256 (hex), unless it was revoked. */
-export async function findTokenByHash(db: Database, tokenHash: string): Promise<ApiTokenRow | null> {
-  const rows = await db.orm
-    .select()
-    .from(apiTokens)
-    .where(and(eq(apiTokens.tokenHash, tokenHash), isNull(apiTokens.revokedAt)));
+/**
+ * The token with this sha256 (hex), unless it was revoked, and whether it may be used from the address. Asked at every
+ * request, so that a revoked token is refused by every process at once.
+ */
+export async function findTokenByHash(
+  db: Database,
+  tokenHash: string,
+  address: string | null,
+): Promise<(TokenHolder & { readonly mayUse: boolean }) | null> {
+  const { rows } = await db.reads.query<TokenHolder & { mayUse: boolean }>({
+    name: 'sauda_token_by_hash',
+    text: `select id, name, role, account_id as "accountId", strategy_id as "strategyId",
+        allowed_from is null or coalesce($2::inet <<= any(allowed_from), false) as "mayUse"
+      from api_tokens where token_hash = $1 and revoked_at is null`,
+    values: [tokenHash, address],
+  });
   return rows[0] ?? null;
 }
 
-export async function insertToken(
-  db: Database,
-  token: Pick<ApiTokenRow, 'id' | 'name' | 'role' | 'tokenHash' | 'accountId' | 'strategyId'>,
-): Promise<void> {
-  await db.orm.insert(apiTokens).values(token);
+/** When and from where a token was used last; not journaled, and at most once a minute for all processes together. */
+export async function touchToken(db: Database, id: string, address: string | null): Promise<void> {
+  await db.reads.query({
+    name: 'sauda_token_touch',
+    text: `update api_tokens set last_used_at = clock_timestamp(), last_used_from = $2::inet
+      where id = $1 and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')`,
+    values: [id, address],
+  });
 }
 
 /** Oldest first: ids sort by their time of birth. */

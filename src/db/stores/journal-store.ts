@@ -43,6 +43,51 @@ export async function readJournalHeads(db: Database): Promise<Map<string, number
   return new Map(rows.map((row) => [row.id, Number(row.seq)]));
 }
 
+/** Entries that one look into the journal reads at most, whatever the filter finds in them. */
+export const JOURNAL_WINDOW = 50_000;
+
+export interface JournalFilter {
+  readonly accountId: string;
+  readonly actor?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly entity?: string | undefined;
+  readonly from?: Date | undefined;
+  readonly to?: Date | undefined;
+  /** Only smaller numbers; null: from the newest. */
+  readonly before: number | null;
+  readonly limit: number;
+}
+
+/**
+ * Entries of one journal, newest first, and the number below which nothing was looked at; 1: there is no more. Numbers
+ * have no gap, so a window of them bounds what a filter that finds little can cost.
+ */
+export async function searchJournal(
+  db: Database,
+  { accountId, actor, kind, entity, from, to, before, limit }: JournalFilter,
+): Promise<{ readonly lines: JournalLine[]; readonly lookedDownTo: number }> {
+  const end = before ?? (await readJournalHead(db, accountId)) + 1;
+  const lookedDownTo = Math.max(1, end - JOURNAL_WINDOW);
+  const { rows } = await db.reads.query<Omit<JournalLine, 'data' | 'seq'> & { data: string; seq: string }>({
+    name: 'sauda_journal_search',
+    text: `select account_id as "accountId", seq, at, actor, kind, entity, data from journal
+      where account_id = $1 and seq < $2 and seq >= $3
+        and ($4::text is null or actor = $4) and ($5::text is null or kind = $5)
+        and ($6::text is null or entity = $6) and ($7::text is null or at >= $7) and ($8::text is null or at < $8)
+      order by seq desc limit $9`,
+    values: [
+      ...[accountId, end, lookedDownTo, actor ?? null, kind ?? null, entity ?? null],
+      ...[from?.toISOString() ?? null, to?.toISOString() ?? null, limit],
+    ],
+  });
+  const lines = rows.map(({ seq, data, ...line }) => ({
+    ...line,
+    seq: Number(seq),
+    data: JSON.parse(data) as Record<string, unknown>,
+  }));
+  return { lines, lookedDownTo };
+}
+
 /** An entry of the journal as a stream tells it. */
 export interface EventLine {
   readonly accountId: string;

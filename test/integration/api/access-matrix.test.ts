@@ -128,6 +128,7 @@ describe('an operator bound to a strategy', () => {
       () => ['/v1/positions/NSE/RELIANCE/close', { body: { strategyId: 'beta' } }, 403],
     ],
     'POST /v1/alerts/{id}/acknowledge': [() => [`/v1/alerts/${alertOfBeta}/acknowledge`, {}, 404]],
+    'POST /v1/strategies': [() => ['/v1/strategies', { body: { id: 'gamma', reason } }, 403]],
     'PATCH /v1/strategies/{id}': [() => ['/v1/strategies/beta', { body: { enabled: false, reason } }, 403]],
   };
   const open = ENDPOINTS.filter(({ method, concerns }) => method !== 'get' && concerns === undefined);

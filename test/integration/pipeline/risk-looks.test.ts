@@ -396,6 +396,7 @@ describe('a position carried over night', () => {
 describe('a pushed price', () => {
   const push = ({ parts }: Pipeline, price: string) =>
     pushPrices(parts.context, {
+      actor: 'test',
       prices: [{ exchange: 'NSE', symbol: 'RELIANCE', price: decimal(price) }],
       at: null,
       now: new Date(),

@@ -72,7 +72,7 @@ class Journals {
     accepts: (line: EventLine) => boolean = () => true,
   ): Promise<Subscription> {
     const head = await this.feed.head(accountId);
-    return this.feed.subscribe({ accountId, since: since ?? head, head, accepts })!;
+    return this.feed.subscribe({ accountId, since: since ?? head, head, accepts, holder: 'reader' })!;
   }
 
   private after({ accountId, after }: JournalPlace, limit: number): EventLine[] {

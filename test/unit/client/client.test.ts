@@ -1,22 +1,29 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type { z } from '@hono/zod-openapi';
 import type {
+  AccountJson,
+  AlertJson,
   LimitsJson,
   PositionJson,
   RiskJson,
+  StrategyJson,
+  TokenJson,
   TradingStateJson,
   changedTradingStateSchema,
 } from '../../../src/api/schemas/account.ts';
-import type { EventJson } from '../../../src/api/schemas/event.ts';
+import type { EventJson, JournalEntryJson } from '../../../src/api/schemas/event.ts';
 import type { KillSwitchEventJson, OperationJson } from '../../../src/api/schemas/operation.ts';
 import type { PreviewJson } from '../../../src/api/schemas/preview.ts';
 import type { JobJson, QueueJson, WorkerJson } from '../../../src/api/schemas/queue.ts';
 import type { OrderDetailJson, OrderJson, TradeJson } from '../../../src/api/schemas/order.ts';
 import {
+  type AccountBody,
+  type AlertBody,
   ApiError,
   type ChangedTradingStateBody,
   type EventBody,
   type JobBody,
+  type JournalEntryBody,
   type KillSwitchEventBody,
   type LimitsBody,
   type NewOrder,
@@ -27,6 +34,8 @@ import {
   type PreviewBody,
   type QueueBody,
   type RiskBody,
+  type StrategyBody,
+  type TokenBody,
   type TradeBody,
   type TradingStateBody,
   type WorkerBody,
@@ -101,6 +110,21 @@ describe('placing an order', () => {
     expect(seen).toHaveLength(3);
     expect(new Set(seen.map(({ body }) => body?.['clientOrderId'])).size).toBe(1);
     expect(seen[0]?.body?.['clientOrderId']).toMatch(/^[A-Za-z0-9._-]{1,64}$/);
+  });
+
+  test('waits as long as a 429 says, whatever the call: nothing of it was done', async () => {
+    const { client, seen } = clientOf([
+      json({ code: 'RATE_LIMITED' }, 429, { 'retry-after': '0' }),
+      json({ id: 'x' }),
+    ]);
+    expect(await client.createStrategy({ id: 'x', reason: 'y' })).toEqual({ id: 'x' });
+    expect(seen).toHaveLength(2);
+    const far = clientOf([json({ code: 'RATE_LIMITED' }, 429, { 'retry-after': '3600' })]);
+    await expect(far.client.placeOrder(ORDER)).rejects.toMatchObject({
+      status: 429,
+      retryAfterMs: 3_600_000,
+    });
+    expect(far.seen).toHaveLength(1);
   });
 
   test.each([400, 401, 403, 404, 409, 413, 422, 429, 500])('is not tried again after %i', async (status) => {
@@ -204,6 +228,11 @@ test('its types are those of the server’s answers', () => {
   expectTypeOf<OrderBody>().toEqualTypeOf<OrderJson>();
   expectTypeOf<Omit<OrderDetailBody, never>>().toEqualTypeOf<Omit<OrderDetailJson, never>>();
   expectTypeOf<TradeBody>().toEqualTypeOf<TradeJson>();
+  expectTypeOf<AlertBody>().toEqualTypeOf<AlertJson>();
+  expectTypeOf<AccountBody>().toEqualTypeOf<AccountJson>();
+  expectTypeOf<StrategyBody>().toEqualTypeOf<StrategyJson>();
+  expectTypeOf<TokenBody>().toEqualTypeOf<TokenJson>();
+  expectTypeOf<JournalEntryBody>().toEqualTypeOf<JournalEntryJson>();
   expectTypeOf<PositionBody>().toEqualTypeOf<PositionJson>();
   expectTypeOf<RiskBody>().toEqualTypeOf<RiskJson>();
   expectTypeOf<QueueBody>().toEqualTypeOf<QueueJson>();
