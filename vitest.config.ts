@@ -7,7 +7,7 @@ const retry = Number(process.env['TEST_RETRIES'] ?? '0');
 const shared = {
   env: { TZ: 'Asia/Kolkata' },
   pool: 'forks' as const,
-  setupFiles: ['test/support/property-seed.ts'],
+  setupFiles: ['test/support/property-seed.ts', 'test/support/arm-mutant.ts'],
   // Only what would never end meets these: waits have deadlines of their own that say what was waited for.
   testTimeout: 300_000,
   hookTimeout: 300_000,

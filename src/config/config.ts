@@ -5,6 +5,7 @@ import { isDay } from '../domain/calendar.ts';
 import type { SessionRules } from '../domain/session.ts';
 import { type Decimal, parseDecimal } from '../domain/money.ts';
 import { PROTECTION_POLICIES, type ProtectionPolicy } from '../domain/protection-policy.ts';
+import { MUTANTS, type Mutant } from '../lib/mutant.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import { type LimitName, type Limits, limitValue, readLimit } from '../risk/limits.ts';
 import type { MonitorSettings } from '../risk/monitor/monitor.ts';
@@ -193,6 +194,7 @@ const environment = z.object({
   PAPER_REPLAY_CANDLE_MS: whole(2000, 4, 3_600_000),
   DEMO: z.enum(['on', 'off'], { error: 'must be on or off' }).optional(),
   SAUDA_FAILPOINTS: z.string().optional(),
+  SAUDA_MUTANT: z.enum(MUTANTS).optional(),
 });
 
 /** Every variable that is read. */
@@ -294,6 +296,8 @@ export interface Config {
   };
   readonly demo: boolean;
   readonly failpoints: string;
+  /** Null: no planted bug. */
+  readonly mutant: Mutant | null;
 }
 
 export interface ConfigProblem {
@@ -357,6 +361,9 @@ function crossProblems(env: Environment, unreadable: ReadonlySet<string>): Confi
   for (const [variable, problem] of telegramProblems(env)) add(variable, problem);
   if (env.SAUDA_FAILPOINTS !== undefined && env.NODE_ENV === 'production') {
     add('SAUDA_FAILPOINTS', 'is refused in production');
+  }
+  if (env.SAUDA_MUTANT !== undefined && (env.NODE_ENV === 'production' || env.BROKER === 'kite')) {
+    add('SAUDA_MUTANT', 'is refused in production and with BROKER=kite: it is a planted bug', 'BROKER');
   }
   return problems;
 }
@@ -485,5 +492,6 @@ function toConfig(env: Environment): Config {
     demo:
       env.DEMO === undefined ? env.BROKER === 'paper' && env.KITE_API_ROOT === undefined : env.DEMO === 'on',
     failpoints: env.SAUDA_FAILPOINTS ?? '',
+    mutant: env.SAUDA_MUTANT ?? null,
   };
 }

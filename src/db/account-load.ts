@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { decimal, type Decimal } from '../domain/money.ts';
 import type { FinishedOrder, LiveOrder } from '../domain/order.ts';
+import { isMutant } from '../lib/mutant.ts';
 import { decodeFinished, decodeLive } from './live-row.ts';
 import {
   type AccountRow,
@@ -197,7 +198,7 @@ const MEMBERS: Record<NeedKey, (p: string) => Record<string, string>> = {
         t.submitted_at, t.strategy_id, t.order_type, t.price::text, t.trigger_price::text,
         t.value_per_unit::text, t.created_at, t.reserve)), '[]')
       from orders t where t.account_id = $1 and t.finished_at is null and t.status <> 'PENDING'
-        and t.cause <> 'EXTERNAL')`,
+        and t.cause <> 'EXTERNAL' ${isMutant('unknown-frees-margin') ? `and t.status <> 'UNKNOWN'` : ''})`,
   }),
   openPositions: () => ({ positions1: rowsOf(codecs.positions, `t.status = 'OPEN'`) }),
   positionKeys: (p) => ({
@@ -330,7 +331,7 @@ function loadText(wanted: readonly NeedKey[], parameters: readonly string[]): st
   return `with c as materialized (select sauda.clock() as now)
     select json_build_object('now', (select c.now from c), 'real', clock_timestamp(), 'account', ${codecs.accounts.select('a')}, 'day', ${day}
     ${members.map(([name, sql]) => `, '${name}', ${sql}`).join('\n')}) as document
-    from accounts a where a.id = $1`;
+    from accounts a where a.id = $1${isMutant('lock-merged') ? ' for no key update of a' : ''}`;
 }
 
 type Rows = readonly (readonly unknown[])[];

@@ -10,6 +10,7 @@ import { historyRows, orderRow, tradeRow } from './order-rows.ts';
 import { type Paise, parsePaise, rupeesText } from './paise.ts';
 import { marginRows, positionRow } from './portfolio-rows.ts';
 import type { RateCounters } from './rate-limits.ts';
+import type { OrderCall } from './rest-parts.ts';
 import { isRecord, patchSettings, type Settings } from './settings.ts';
 
 export interface ControlParts {
@@ -17,6 +18,7 @@ export interface ControlParts {
   readonly faults: Faults;
   readonly rates: RateCounters;
   readonly counters: Map<string, number>;
+  readonly orderCalls: OrderCall[];
   readonly nowMs: () => number;
   readonly settings: () => Settings;
   readonly changeSettings: (settings: Settings) => void;
@@ -32,6 +34,7 @@ const MAX_HOLDINGS = 1000;
 export function createControlApp(parts: ControlParts): Hono {
   const app = new Hono();
   app.get('/state', (c) => c.json(stateOf(parts)));
+  app.get('/order-calls', (c) => c.json(parts.orderCalls));
   app.put('/settings', async (c) => {
     const next = patchSettings(parts.settings(), await bodyOf(c));
     if (!next.ok) return c.json({ error: next.error }, 400);
@@ -66,6 +69,7 @@ export function createControlApp(parts: ControlParts): Hono {
     parts.faults.clear();
     parts.rates.clear();
     parts.counters.clear();
+    parts.orderCalls.length = 0;
     return c.json({ ok: true });
   });
   app.notFound((c) => c.json({ error: 'no such call' }, 404));

@@ -181,6 +181,7 @@ function assemble(options: PaperExchangeOptions): Assembled {
     rates: new RateCounters(),
     held: new HeldConnections(),
     counters: new Map(),
+    orderCalls: [],
     changeSettings: (next) => {
       current = next;
       driver.wake();

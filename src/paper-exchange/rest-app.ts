@@ -16,6 +16,8 @@ type Ctx = Context<{ Bindings: HttpBindings }>;
 
 const API_KEY = 'paper';
 const MAX_BODY_CHARS = 1_000_000;
+/** Order calls that are remembered for the control port. */
+const MAX_ORDER_CALLS = 100_000;
 const TIMED_OUT = 'Order request timed out. Please check the order book and confirm before placing again.';
 const USER_TOKEN = /^paper(?:-([A-Za-z0-9_]{1,32}))?$/;
 const NOT_FOUND: KiteError = { status: 404, errorType: 'GeneralException', message: 'Route not found' };
@@ -82,6 +84,7 @@ async function serve(c: Ctx, parts: RestParts, route: Route): Promise<Response> 
   const account = user === null ? null : parts.exchange.account(user);
   if (account === null) return send(failure(BAD_TOKEN));
   if (text.length > MAX_BODY_CHARS) return send(failure(TOO_LARGE));
+  noteOrderCall(parts, route, account.id);
   const fault = parts.faults.take(route.call, account.id);
   const { outgoing } = c.env;
   if (fault?.kind === 'timeout') {
@@ -194,6 +197,12 @@ function twistOf(fault: Fault): CallTwist {
 function userOf(header: string): string | null {
   const match = /^token ([^:]+):(.+)$/.exec(header);
   return match === null ? null : authenticate(match[1] ?? '', match[2] ?? '');
+}
+
+function noteOrderCall({ orderCalls, nowMs }: RestParts, { call, limit }: Route, user: string): void {
+  if (limit !== 'place' && limit !== 'modify' && limit !== 'cancel') return;
+  if (orderCalls.length >= MAX_ORDER_CALLS) orderCalls.shift();
+  orderCalls.push({ at: nowMs(), user, call });
 }
 
 function count(parts: RestParts, call: string): void {

@@ -18,6 +18,15 @@ export interface RestParts {
   readonly wake: () => void;
   /** Calls so far by name. */
   readonly counters: Map<string, number>;
+  /** Order calls in the order they came, refused and unanswered ones too. */
+  readonly orderCalls: OrderCall[];
+}
+
+/** A call that counts towards the order limits. */
+export interface OrderCall {
+  readonly at: number;
+  readonly user: string;
+  readonly call: Call;
 }
 
 /** A call that passed authentication, with its body read. */

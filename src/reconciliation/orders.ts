@@ -2,6 +2,7 @@ import type { BrokerOrder } from '../broker/port.ts';
 import { instantOfIst, isDay, isTimeOfDay, tradingDayOf } from '../domain/calendar.ts';
 import type { Order, OrderEvent } from '../domain/order.ts';
 import { isFinal, meaningOfBrokerStatus, targetOf } from '../domain/order-status.ts';
+import { isMutant } from '../lib/mutant.ts';
 import { type EndedBy, endedBy } from './outside.ts';
 
 /**
@@ -22,7 +23,8 @@ export function bookVerdict(order: Order, row: BrokerOrder, readAt: Date): BookV
   const meaning = meaningOfBrokerStatus(row.status);
   const nothing: BookVerdict = { before: [], after: () => [], unheardOf: false };
   // An older read than the newest applied says nothing about the status.
-  if (order.lastReadAt !== null && readAt < order.lastReadAt) return nothing;
+  const isOld = order.lastReadAt !== null && readAt < order.lastReadAt;
+  if (isOld && !isMutant('old-read-wins')) return nothing;
   const at = readAt.toISOString();
   const word = (
     status: Order,

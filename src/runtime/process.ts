@@ -4,6 +4,7 @@ import { loadConfig, loadConfigForHalt } from '../config/load.ts';
 import { DatabaseNotReachableError } from '../db/connection.ts';
 import { SchemaAheadError, migrate, schemaVersion } from '../db/migrate.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
+import { armMutant } from '../lib/mutant.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import { DEFAULT_ACCOUNT, openAccount } from '../services/open-account.ts';
 import { startWorkerBeat } from '../services/watch-workers.ts';
@@ -22,6 +23,7 @@ export function configOrExit(overrides: Readonly<Record<string, string | undefin
   const loaded = loadConfig(overrides);
   if (loaded.ok) {
     armFailpoints(loaded.value.failpoints);
+    armMutant(loaded.value.mutant);
     return loaded.value;
   }
   process.stderr.write(`${loaded.error}\n`);

@@ -14,6 +14,7 @@ import {
 import { orderJobId } from '../queues/names.ts';
 import type { Queues, Schedule } from '../queues/queues.ts';
 import { failpoint } from '../lib/failpoint.ts';
+import { isMutant } from '../lib/mutant.ts';
 import { checkRisk } from './check-risk.ts';
 import type { Context } from './context.ts';
 import { createDirectRuns } from './direct-runs.ts';
@@ -121,6 +122,7 @@ export function createDispatcher(context: Context, queues: DispatcherQueues): Di
     beat: async () => {
       await failpoint('dispatch.beat');
       if (!(await takeLease(context.db, 'dispatcher', holder, LEASE_MS))) return false;
+      if (isMutant('no-sweeper')) return true;
       // Asked once a beat: what would only wait for a dead queue is not tried.
       const isHeard = (await queues.ping()).ok;
       const afterMs = isHeard ? DIRECT_AFTER_MS : 0;

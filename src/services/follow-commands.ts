@@ -19,6 +19,7 @@ import {
   outcomeAtEnd,
   showsNewTerms,
 } from '../reconciliation/commands.ts';
+import { isMutant } from '../lib/mutant.ts';
 import type { EndedBy } from '../reconciliation/outside.ts';
 import type { ReadRow } from './adopt-order.ts';
 import { checkModify } from './check-modify.ts';
@@ -50,7 +51,8 @@ export function isCallOut(view: AccountView, order: Order, { readAt }: ReadRow):
  */
 export function followTerms(context: Context, view: AccountView, order: Order, read: ReadRow): Order {
   if (targetOf(order.status, 'OrderModified') === null) return order;
-  if (order.lastReadAt !== null && read.readAt < order.lastReadAt) return order;
+  const isOld = order.lastReadAt !== null && read.readAt < order.lastReadAt;
+  if (isOld && !isMutant('old-read-wins')) return order;
   const command = inFlight(view, order);
   if (command !== null && order.reserve !== null && showsNewTerms(command, order, read.row)) {
     return takeTerms(view, order, command);

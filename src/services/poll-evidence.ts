@@ -7,6 +7,7 @@ import {
 } from '../db/stores/poll-store.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import type { Order } from '../domain/order.ts';
+import { isMutant } from '../lib/mutant.ts';
 import { isAmoWaiting, isFinal } from '../domain/order-status.ts';
 import { tagsOf } from '../reconciliation/orders.ts';
 import type { Context } from './context.ts';
@@ -23,6 +24,7 @@ const CLEAN_READS_FOR_POLICY = 3;
  * whole. Orders of another day say nothing of it: the book holds one day (kite.md section 3.2).
  */
 export function gapOf(interest: BrokerInterest, book: readonly BrokerOrder[]): string | null {
+  if (isMutant('empty-is-absent')) return null;
   const day = tradingDayOf(interest.readAt);
   const listed = new Set(book.map((row) => row.orderId));
   const lost = interest.known.filter(

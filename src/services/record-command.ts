@@ -4,6 +4,7 @@ import type { AccountView } from '../db/account-view.ts';
 import type { CommandAnswer } from '../domain/command.ts';
 import type { Order } from '../domain/order.ts';
 import { isFinal, targetOf } from '../domain/order-status.ts';
+import { isMutant } from '../lib/mutant.ts';
 import { outcomeAtEnd } from '../reconciliation/commands.ts';
 import type { Context } from './context.ts';
 import { endCommand } from './end-command.ts';
@@ -67,7 +68,11 @@ function apply(
   }
   if (outcome.kind === 'ACKNOWLEDGED') return answered(view, command, 'ACKNOWLEDGED', null);
   const reason = `${outcome.reason}: ${outcome.message}`;
-  if (outcome.kind === 'UNKNOWN') return answered(view, command, 'UNKNOWN', reason);
+  if (outcome.kind === 'UNKNOWN') {
+    const isResent = isMutant('modify-resent') && command.kind === 'MODIFY';
+    if (isResent) return tryAgain(context, view, { order, command, reason, retry: 'now' });
+    return answered(view, command, 'UNKNOWN', reason);
+  }
   if (outcome.retry === 'never') return answered(view, command, 'REFUSED', outcome.message);
   if (outcome.retry === 'afterLogin') sessionExpired(context, view, reason);
   return tryAgain(context, view, { order, command, reason, retry: outcome.retry });

@@ -1,6 +1,7 @@
 import type { PlacementOutcome } from '../broker/port.ts';
 import type { OrderCommandRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
+import { isMutant } from '../lib/mutant.ts';
 import { isRefusedWrite } from '../db/errors.ts';
 import type { AttemptOutcome } from '../db/schema/orders.ts';
 import { type Order } from '../domain/order.ts';
@@ -96,16 +97,17 @@ function applyOutcome(context: Context, view: AccountView, order: Order, placeme
   // Another attempt is in charge, or the order ended: this answer decides nothing any more.
   if (order.attempt !== attempt) return order;
   if (order.status !== 'SUBMITTING' && order.status !== 'UNKNOWN') return order;
-  if (outcome.kind === 'UNKNOWN') {
+  if (outcome.kind === 'UNKNOWN' && !isMutant('resend')) {
     if (order.status === 'UNKNOWN') return order;
     noteAttempt(view, order, 'UNKNOWN', reason, null);
     return view.apply(order, { kind: 'SubmissionUnknown', attempt, reason });
   }
   noteAttempt(view, order, 'NOT_PLACED', reason, null);
-  if (outcome.retry === 'never') {
+  const retry = outcome.kind === 'UNKNOWN' ? 'now' : outcome.retry;
+  if (retry === 'never') {
     return rejectOrder(view, order, { by: 'BROKER', failedCheck: null, reason: outcome.message });
   }
-  if (outcome.retry === 'afterLogin') sessionExpired(context, view, reason);
+  if (retry === 'afterLogin') sessionExpired(context, view, reason);
   if (cameBackBehindHalt(view, order)) {
     const why = `trading was halted while the order was on its way, and it was not taken (${reason})`;
     return rejectOrder(view, order, { by: 'OMS', failedCheck: 'CIRCUIT_BREAKER', reason: why });
@@ -114,7 +116,7 @@ function applyOutcome(context: Context, view: AccountView, order: Order, placeme
     kind: 'SubmissionReleased',
     attempt,
     reason,
-    retryAt: new Date(view.real.realNow.getTime() + pauseOf(outcome.retry)).toISOString(),
+    retryAt: new Date(view.real.realNow.getTime() + pauseOf(retry)).toISOString(),
   });
 }
 

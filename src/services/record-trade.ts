@@ -7,6 +7,7 @@ import type { Instrument } from '../domain/instrument.ts';
 import { type Decimal, ZERO, decimal, toValueScale } from '../domain/money.ts';
 import type { Order } from '../domain/order.ts';
 import { present } from '../lib/assert.ts';
+import { isMutant } from '../lib/mutant.ts';
 import { bookFill } from './book-fill.ts';
 
 /** An order after one of its trades was recorded. */
@@ -30,7 +31,7 @@ export function recordTrade(
   newId: () => string,
 ): RecordedTrade | null {
   const known = view.tradesOf(order.id);
-  if (known.some((row) => isSameTrade(row, trade))) return null;
+  if (!isMutant('trade-twice') && known.some((row) => isSameTrade(row, trade))) return null;
 
   const multiplier = present(instrument.multiplier, `multiplier of ${instrument.symbol}`);
   const day = tradingDayOf(trade.fillTimestamp);

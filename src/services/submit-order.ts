@@ -12,6 +12,7 @@ import { isGuard } from '../domain/protection.ts';
 import { attemptTag } from '../domain/tag.ts';
 import { InvariantError, assert, present } from '../lib/assert.ts';
 import { failpoint } from '../lib/failpoint.ts';
+import { isMutant } from '../lib/mutant.ts';
 import { circuitBreaker } from '../risk/checks/circuit-breaker.ts';
 import { reduceOnly } from '../risk/checks/reduce-only.ts';
 import { checkInput } from './check-input.ts';
@@ -129,7 +130,7 @@ export function decideClaim(
   view.setBudget(slot.state);
   const sendBy = slot.at + context.settings.sendWindowMs;
   const attempt = order.attempt + 1;
-  const tag = attemptTag(order.id, attempt);
+  const tag = attemptTag(order.id, isMutant('tag-reused') ? 1 : attempt);
   const claimed = view.apply(order, {
     kind: 'SubmissionClaimed',
     attempt,
@@ -167,6 +168,7 @@ function resolveOverdue(view: AccountView, order: Order): void {
 }
 
 function mayBeFenced(view: AccountView, order: Order): boolean {
+  if (isMutant('stale-halt')) return false;
   return order.reduceOnly || statesOf(view, order).some((state) => state !== 'ACTIVE');
 }
 
@@ -250,7 +252,7 @@ async function send(context: Context, claim: Claim): Promise<PlacementOutcome> {
   if (waitMs > 0) await sleep(waitMs);
   await failpoint('submit.beforeCall');
   const request = brokerRequest(claim.order);
-  if (performance.now() > claim.deadlineMs) {
+  if (performance.now() > claim.deadlineMs && !isMutant('deadline-ignored')) {
     return {
       kind: 'NOT_PLACED',
       reason: 'MISSED_SLOT',

@@ -6,11 +6,21 @@
  *  - dropReplies: requests reach the server, answers are lost: the outcome is unknown to the client. A connection
  *    that lost an answer is reset when the mode changes, since it could never be trusted again.
  *  - latency: each piece waits that long, each way, in order.
+ *  - severed: connections that were open are dead for good without a word, also after the mode changes, as when a
+ *    firewall forgot them; new ones pass.
+ *  - cutAfter: each connection is reset once so many bytes of answers have passed, in the middle of one.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { findFreePort } from './servers/port.ts';
 
-export type ProxyMode = 'pass' | 'refuse' | 'blackhole' | 'dropReplies' | { readonly latencyMs: number };
+export type ProxyMode =
+  | 'pass'
+  | 'refuse'
+  | 'blackhole'
+  | 'dropReplies'
+  | 'severed'
+  | { readonly latencyMs: number }
+  | { readonly cutAfter: number };
 
 export interface TcpProxy {
   readonly host: '127.0.0.1';
@@ -38,11 +48,18 @@ interface Link {
   /** Null until the mode lets the connection through. */
   server: Socket | null;
   lostReply: boolean;
+  severed: boolean;
+  /** Bytes of answers that may still pass; null: any number. */
+  repliesLeft: number | null;
   /** Actions not done yet, per direction: pieces keep their order when the latency changes. */
   readonly waiting: Record<Direction, (() => void)[]>;
 }
 
 type Direction = 'request' | 'reply';
+
+function repliesOf(mode: ProxyMode): number | null {
+  return typeof mode === 'object' && 'cutAfter' in mode ? mode.cutAfter : null;
+}
 
 class FaultProxy implements TcpProxy {
   readonly host = '127.0.0.1';
@@ -75,6 +92,10 @@ class FaultProxy implements TcpProxy {
 
   async setMode(mode: ProxyMode): Promise<void> {
     this.#mode = mode;
+    for (const link of this.#links) {
+      link.severed ||= mode === 'severed';
+      link.repliesLeft = repliesOf(mode);
+    }
     if (mode === 'refuse') {
       // Listening ends at once; the callback of close() would wait for open connections.
       this.#listener?.close();
@@ -118,7 +139,10 @@ class FaultProxy implements TcpProxy {
   }
 
   #accept(client: Socket): void {
-    const link: Link = { client, server: null, lostReply: false, waiting: { request: [], reply: [] } };
+    const link: Link = {
+      ...{ client, server: null, lostReply: false, severed: false, waiting: { request: [], reply: [] } },
+      repliesLeft: repliesOf(this.#mode),
+    };
     this.#links.add(link);
     client.setNoDelay(true);
     client.once('close', () => this.#drop(link));
@@ -131,7 +155,7 @@ class FaultProxy implements TcpProxy {
 
   /** Brings one connection in line with the mode: open to the server or not, both sides flowing or held. */
   #apply(link: Link): void {
-    if (this.#mode === 'blackhole') {
+    if (this.#mode === 'blackhole' || link.severed) {
       link.client.pause();
       link.server?.pause();
       return;
@@ -158,6 +182,13 @@ class FaultProxy implements TcpProxy {
       return;
     }
     if (direction === 'request') this.#toServer += chunk.length;
+    if (direction === 'reply' && link.repliesLeft !== null) {
+      if (chunk.length >= link.repliesLeft) {
+        link.client.write(chunk.subarray(0, link.repliesLeft), () => this.#reset(link));
+        return;
+      }
+      link.repliesLeft -= chunk.length;
+    }
     this.#afterLatency(link, direction, () => {
       const to = direction === 'request' ? link.server : link.client;
       if (to?.writable === true) to.write(chunk);
@@ -167,7 +198,7 @@ class FaultProxy implements TcpProxy {
   /** Each timer does the oldest waiting action, not its own, so that order holds whatever the timers do. */
   #afterLatency(link: Link, direction: Direction, action: () => void): void {
     const waiting = link.waiting[direction];
-    const latencyMs = typeof this.#mode === 'object' ? this.#mode.latencyMs : 0;
+    const latencyMs = typeof this.#mode === 'object' && 'latencyMs' in this.#mode ? this.#mode.latencyMs : 0;
     if (latencyMs === 0 && waiting.length === 0) {
       action();
       return;

@@ -5,6 +5,7 @@
  */
 import { BrokerError } from '../errors.ts';
 import type { BrokerFaultCode } from '../port.ts';
+import { isMutant } from '../../lib/mutant.ts';
 import { err, ok, type Result } from '../../lib/result.ts';
 import { cleanMessage, parseCleanJson } from './text.ts';
 import type { Answer, CallRecord, WireFailure } from './transport.ts';
@@ -129,7 +130,7 @@ function statusFault(answer: Answer): Fault {
   const { status } = answer;
   const envelope = envelopeOf(answer);
   const message = envelope ? wordsOf(envelope, answer) : `HTTP ${status} (${typeName(answer)})`;
-  if (status >= 500) return unknown('BROKER_FAILED', message, status);
+  if (status >= 500 && !isMutant('5xx-is-refused')) return unknown('BROKER_FAILED', message, status);
   if (saysTimedOut(envelope, answer)) return unknown('TIMEOUT', message, status);
   const certain = (code: BrokerFaultCode, retry: Fault['retry']): Fault => ({
     code,
@@ -138,6 +139,7 @@ function statusFault(answer: Answer): Fault {
     certainlyNotDone: true,
     retry,
   });
+  if (status >= 500) return certain('BROKER_FAILED', 'never');
   if (status === 429) return certain('RATE_LIMITED', 'afterPause');
   if (status < 400) return unknown('UNREADABLE', `HTTP ${status}: a redirect, not followed`, status);
   const errorType = envelope?.error_type;

@@ -167,6 +167,33 @@ describe('the fault proxy', () => {
     await eventually(() => expect(client.error()).toBe('ECONNRESET'), { what: 'the reset' });
   });
 
+  test('severs connections for good, without a word, while new ones pass', async () => {
+    const old = await open();
+    old.socket.write('a');
+    await answered(old, '<a>');
+    await proxy.setMode('severed');
+    old.socket.write('b');
+    const young = await open();
+    young.socket.write('c');
+    await answered(young, '<c>');
+    await proxy.setMode('pass');
+    young.socket.write('d');
+    await answered(young, '<c><d>');
+    expect({ received, text: old.text(), error: old.error() }).toEqual({
+      ...{ received: 'acd', text: '<a>' },
+      error: null,
+    });
+  });
+
+  test('cuts a connection in the middle of an answer', async () => {
+    await proxy.setMode({ cutAfter: 2 });
+    const client = await open();
+    client.socket.write('order');
+    await eventually(() => expect(client.error()).toBe('ECONNRESET'), { what: 'the reset' });
+    expect(client.text().length).toBeLessThanOrEqual(2);
+    await proxy.setMode('pass');
+  });
+
   test('delays each way, and keeps the order when the delay ends', async () => {
     const client = await open();
     await proxy.setMode({ latencyMs: 60 });

@@ -19,6 +19,8 @@ export interface TestRedis {
   /** Of the process that runs now. */
   pid(): number;
   flushAll(): Promise<void>;
+  /** One inline command and its raw answer. */
+  command(text: string): Promise<string>;
   /** Stops answering without closing a connection (SIGSTOP), as a hung machine does. */
   pause(): void;
   continue(): void;
@@ -72,6 +74,7 @@ function describe(server: RedisProcess, reaper: Reaper): TestRedis {
       const reply = await sendCommand(server.port, 'FLUSHALL');
       if (!reply.startsWith('+OK')) throw new Error(`FLUSHALL was answered ${reply}`);
     },
+    command: (text) => sendCommand(server.port, text),
     pause: () => void process.kill(server.pid(), 'SIGSTOP'),
     continue: () => void process.kill(server.pid(), 'SIGCONT'),
     kill: (signal = 'SIGTERM') => server.end(signal),

@@ -318,6 +318,19 @@ describe('failpoints', () => {
   });
 });
 
+describe('a planted bug', () => {
+  it('is taken by its name, and refused in production and with real money', () => {
+    expect(config().mutant).toBeNull();
+    expect(config({ SAUDA_MUTANT: 'resend' }).mutant).toBe('resend');
+    expect(problems({ SAUDA_MUTANT: 'no-such-bug' })).toHaveLength(1);
+    expect(problems({ SAUDA_MUTANT: 'resend', NODE_ENV: 'production' })).toEqual([
+      'SAUDA_MUTANT is refused in production and with BROKER=kite: it is a planted bug',
+    ]);
+    const live = { BROKER: 'kite', LIVE_TRADING: 'yes', ZERODHA_API_KEY: 'key' };
+    expect(problems({ SAUDA_MUTANT: 'resend', ...live })).toHaveLength(1);
+  });
+});
+
 describe('the alert webhook', () => {
   const URL_ = 'https://example.com/hook';
   const SECRET = 'sixteen-or-more-signs';
