@@ -17,7 +17,7 @@ import type { EventFeed } from './event-feed.ts';
 import { type Probe, mountHealth } from './health.ts';
 import { type QueueCountsReader, createMetrics } from './metrics.ts';
 import { mountEndpoints, refuseOtherMethods } from './mount.ts';
-import { describeEndpoints, openApiDocument } from './openapi.ts';
+import { describeEndpoints, describeHealth, openApiDocument } from './openapi.ts';
 import { createOrderWaiter } from './order-waiter.ts';
 import { hasRole } from './principal.ts';
 import { ApiProblem, problemResponse } from './problem.ts';
@@ -105,6 +105,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
     limitRate: createRateLimiter(options.rateLimitPerMinute, clock),
   });
   if (options.chatWebhook !== undefined) mountChatWebhook(app, options.chatWebhook);
+  describeHealth(app.openAPIRegistry);
   describeEndpoints(app.openAPIRegistry, ENDPOINTS);
   const document = openApiDocument(app, options.version);
   app.get('/openapi.json', (c) => c.json(document));

@@ -40,6 +40,40 @@ export function describeEndpoints(registry: Registry, endpoints: readonly Endpoi
   }
 }
 
+const partState = z.object({
+  name: z.string(),
+  status: z.enum(['ok', 'degraded', 'down']),
+  required: z.boolean(),
+  detail: z.string().optional(),
+});
+const readiness = z
+  .object({ status: z.enum(['ok', 'degraded', 'unavailable']), parts: z.array(partState) })
+  .openapi('Readiness');
+const jsonOf = (description: string, schema: z.ZodType) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+
+/** What runs the service asks without a token; /metrics takes a viewer's where the server listens to the network. */
+export function describeHealth(registry: Registry): void {
+  const about = { method: 'get' as const, tags: ['health'], security: [] };
+  const alive = jsonOf('It runs.', z.object({ status: z.literal('ok') }));
+  const build = z.object({ name: z.string(), version: z.string(), node: z.string() });
+  registry.registerPath({ ...about, path: '/livez', summary: 'Whether it runs', responses: { 200: alive } });
+  registry.registerPath({
+    ...{ ...about, path: '/readyz', summary: 'What each part can do now' },
+    responses: { 200: jsonOf('Orders are taken.', readiness), 503: jsonOf('They are not.', readiness) },
+  });
+  registry.registerPath({
+    ...{ ...about, path: '/version', summary: 'Which build it is' },
+    responses: { 200: jsonOf('The build.', build) },
+  });
+  registry.registerPath({
+    ...{ ...about, path: '/metrics', summary: 'Figures for Prometheus' },
+    responses: { 200: { description: 'Text.', content: { 'text/plain': { schema: z.string() } } } },
+  });
+}
+
 /** The OpenAPI 3.1 document. */
 export function openApiDocument(app: OpenAPIHono, version: string): object {
   return app.getOpenAPI31Document({
