@@ -45,10 +45,18 @@ const ALLOWED = new Set([
   'channel',
   'severity',
   'reminder',
+  'failures',
+  'jobs',
+  'running',
+  'schedules',
+  'paused',
+  'hookError',
   'requestId',
   'tokenId',
   'ip',
 ]);
+
+const ERRORS = new Set(['err', 'error', 'hookError']);
 
 export type { Logger } from 'pino';
 
@@ -78,8 +86,7 @@ export function createLogger(options: {
 function allowedFields(fields: Record<string, unknown>): Record<string, unknown> {
   const kept: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
-    if (ALLOWED.has(name))
-      kept[name] = name === 'err' || name === 'error' ? plainError(value) : plainValue(value);
+    if (ALLOWED.has(name)) kept[name] = ERRORS.has(name) ? plainError(value) : plainValue(value);
   }
   return kept;
 }
@@ -94,6 +101,8 @@ function plainValue(value: unknown): unknown {
 const LONGEST_LIST = 50;
 /** As in a header, a query, a sentence, or JSON text. */
 const BEARER = /(bearer|token|secret|password)["']?[=: ]+["']?[^\s"'&]+/gi;
+/** What Drizzle says of a statement that failed: its text may be told, the values in it are rows of ours. */
+const QUERY_VALUES = /(Failed query: [\s\S]*?\nparams: )[\s\S]*?(?=\n {4}at |$)/g;
 const URL_PASSWORD = /(:\/\/[^:@/\s]*):[^@/\s]+@/g;
 
 function plainError(value: unknown): unknown {
@@ -108,5 +117,9 @@ function plainError(value: unknown): unknown {
 }
 
 function masked(text: string): string {
-  return text.replace(BEARER, '$1=***').replace(URL_PASSWORD, '$1:***@').slice(0, 4000);
+  return text
+    .replace(QUERY_VALUES, '$1***')
+    .replace(BEARER, '$1=***')
+    .replace(URL_PASSWORD, '$1:***@')
+    .slice(0, 4000);
 }

@@ -54,6 +54,23 @@ describe('a log line', () => {
     expect(line['time']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
+  it('says how many failed, ran or were paused, and what a hook threw', async () => {
+    const counts = { failures: 3, jobs: 2, running: 1, schedules: ['poll'], paused: true };
+    const { line } = await oneLine({ ...counts, hookError: new Error('the hook') });
+    expect(line).toMatchObject({ ...counts, hookError: { message: 'the hook' } });
+  });
+
+  it('tells which statement failed, and none of the values in it', async () => {
+    const error = new Error(
+      'Failed query: insert into "api_tokens" values ($1, $2)\nparams: S3CRET,\nS3CRET again',
+      { cause: new Error('Failed query: select $1\nparams: S3CRET') },
+    );
+    const { text } = await oneLine({ err: error });
+    expect(text).toContain('insert into');
+    expect(text).toContain('logger.test.ts');
+    expect(text).not.toContain('S3CRET');
+  });
+
   it('drops every field that is not on the list, whatever its value', async () => {
     const { text, line } = await oneLine({
       orderId: 'o1',
