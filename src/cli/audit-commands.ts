@@ -20,7 +20,7 @@ export function addAuditCommands(program: Command, say: Say): void {
     )
     .option('--account <id>', 'replay this account alone; the invariants are of all')
     .option('--at-rest', 'also what holds only while no order is on its way')
-    .option('--timeout <seconds>', 'give up when one read takes longer', seconds, DEFAULT_TIMEOUT_S)
+    .option('--timeout <seconds>', 'give up when it takes longer in all', seconds, DEFAULT_TIMEOUT_S)
     .action(async (options: { account?: string; atRest?: boolean; timeout: number }) => {
       const report = await withDatabaseHere(configOrExit(), 'sauda audit', (url) =>
         auditBooks(url, {

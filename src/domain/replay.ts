@@ -1,3 +1,4 @@
+import { istDateOf } from './calendar.ts';
 import { canonicalJson, withoutOrigin } from './journal.ts';
 import { Decimal, decimal } from './money.ts';
 import { type Order, type OrderEvent, type OrderTerms, acceptedOrder, evolve } from './order.ts';
@@ -57,36 +58,99 @@ function stepOf(entry: ReplayEntry, before: Order | undefined): Order | null {
   return evolve(before, { kind: entry.kind, ...data } as OrderEvent, at);
 }
 
-/** A trade as it is stored, in the fields its entry carries. */
-export interface ReplayedTrade {
+/** The order of the trades, as far as their rows repeat it. */
+export type TradedOrder = Pick<Order, 'id' | 'strategyId' | 'instrumentId' | 'symbol' | 'product'>;
+
+/** What names a trade within its order. */
+interface TradeName {
+  readonly exchange: string;
+  readonly brokerOrderId: string;
   readonly tradeId: string;
   readonly side: string;
-  readonly quantity: number;
-  readonly price: Decimal;
-  readonly entryId: string;
 }
 
+const nameOf = ({ exchange, brokerOrderId, tradeId, side }: TradeName): string =>
+  `trade ${tradeId}, ${side} on ${exchange}, of ${brokerOrderId}`;
+
+/** Of an event's charges, what the row calls otherwise. */
+const CHARGE_COLUMNS: Readonly<Record<string, string>> = { total: 'charges' };
+
 /**
- * A sentence for each trade of one order that the journal does not know, or knows otherwise, and for each it knows and
- * no row has. Nothing for an order whose trades the exchange corrected: its rows are no longer those first recorded.
+ * A sentence for each journaled field in which a stored trade of one order differs from what its entries tell, for each
+ * trade the journal does not know, and for each it knows and no row has. A corrected trade has a new entry and new
+ * charges that its event does not tell: the invariants hold those against its position entry.
  */
 export function tradeDifferences(
   what: string,
+  order: TradedOrder,
   entries: readonly ReplayEntry[],
-  stored: readonly ReplayedTrade[],
+  stored: readonly TradeName[],
 ): string[] {
-  if (entries.some(({ kind }) => kind === 'TradeCorrected')) return [];
-  const textOf = (trade: Omit<ReplayedTrade, 'price'> & { readonly price: string }): string =>
-    `trade ${trade.tradeId}, ${trade.side} ${trade.quantity} at ${trade.price}, entry ${trade.entryId}`;
-  const said = entries
-    .filter(({ kind }) => kind === 'TradeRecorded')
-    .map(({ data }) => JSON.parse(data) as Omit<ReplayedTrade, 'price'> & { readonly price: string })
-    .map((trade) => textOf({ ...trade, price: decimal(trade.price).toFixed() }));
-  const rows = stored.map((trade) => textOf({ ...trade, price: trade.price.toFixed() }));
+  const expected = new Map<string, Record<string, unknown>>();
+  for (const { kind, data, at } of entries) {
+    if (kind !== 'TradeRecorded' && kind !== 'TradeCorrected') continue;
+    const event = JSON.parse(data) as Extract<OrderEvent, { kind: 'TradeRecorded' | 'TradeCorrected' }>;
+    const name = nameOf(event);
+    if (kind === 'TradeRecorded') {
+      expected.set(name, recordedTrade(order, event as Extract<OrderEvent, { kind: 'TradeRecorded' }>, at));
+      continue;
+    }
+    const { to } = event as Extract<OrderEvent, { kind: 'TradeCorrected' }>;
+    expected.set(name, correctedTrade(expected.get(name) ?? {}, to, at));
+  }
+  const rows = new Map(stored.map((row) => [nameOf(row), row]));
   return [
-    ...rows.filter((row) => !said.includes(row)).map((row) => `${what}: ${row} is not in the journal`),
-    ...said.filter((text) => !rows.includes(text)).map((text) => `${what}: ${text} is not stored`),
+    ...[...rows.keys()]
+      .filter((name) => !expected.has(name))
+      .map((name) => `${what}: ${name} is not in the journal`),
+    ...[...expected].flatMap(([name, fields]) => {
+      const row = rows.get(name);
+      return row === undefined
+        ? [`${what}: ${name} is not stored`]
+        : rowDifferences(`${what}: ${name}`, fields, row);
+    }),
   ];
+}
+
+function recordedTrade(
+  { id, strategyId, instrumentId, symbol, product }: TradedOrder,
+  event: Extract<OrderEvent, { kind: 'TradeRecorded' }>,
+  at: string,
+): Record<string, unknown> {
+  const tradedAt = new Date(event.tradedAt);
+  const charges = Object.entries(event.charges).map(([name, amount]) => [
+    CHARGE_COLUMNS[name] ?? name,
+    decimal(amount),
+  ]);
+  return {
+    ...{ orderId: id, strategyId, instrumentId, symbol, product },
+    ...{ tradedAt, tradeDate: istDateOf(tradedAt), entryId: event.entryId, recordedAt: new Date(at) },
+    ...{ quantity: event.quantity, price: decimal(event.price), annulledAt: null },
+    ...(Object.fromEntries(charges) as Record<string, unknown>),
+  };
+}
+
+const UNTOLD_OF_CORRECTION: ReadonlySet<string> = new Set([
+  ...[
+    'entryId',
+    'charges',
+    'brokerage',
+    'transactionTax',
+    'exchangeCharge',
+    'sebiCharge',
+    'stampDuty',
+    'gst',
+  ],
+]);
+
+function correctedTrade(
+  before: Record<string, unknown>,
+  to: { readonly quantity: number; readonly price: string } | null,
+  at: string,
+): Record<string, unknown> {
+  if (to === null) return { ...before, annulledAt: new Date(at) };
+  const kept = Object.fromEntries(Object.entries(before).filter(([name]) => !UNTOLD_OF_CORRECTION.has(name)));
+  return { ...kept, quantity: to.quantity, price: decimal(to.price), annulledAt: null };
 }
 
 /** A sentence for each journaled field of `expected` in which `stored` differs, `what` first. */

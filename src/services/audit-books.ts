@@ -1,4 +1,5 @@
 import { INVARIANTS } from '../db/invariants.ts';
+import { JOURNAL_INVARIANTS } from '../db/journal-invariants.ts';
 import { withSnapshot, type Snapshot } from '../db/snapshot.ts';
 import {
   type AuditEntry,
@@ -12,6 +13,7 @@ import {
   readPositionKeys,
 } from '../db/stores/audit-store.ts';
 import { CHAIN_START, verifyChain } from '../domain/journal.ts';
+import type { Order } from '../domain/order.ts';
 import { foldEntries } from '../domain/position.ts';
 import { foldOrders, rowDifferences, tradeDifferences } from '../domain/replay.ts';
 
@@ -51,7 +53,7 @@ export interface AuditOptions {
   readonly accountId: string | null;
   /** Also what holds only while nothing is on its way. */
   readonly atRest: boolean;
-  /** A single read that takes longer fails the audit, milliseconds. */
+  /** An audit that takes longer ends by NotFinishedError, milliseconds. */
   readonly timeoutMs: number;
   /** Told what is looked at now. */
   readonly onProgress?: (line: string) => void;
@@ -59,6 +61,7 @@ export interface AuditOptions {
 
 const FINDINGS_MAX = 1000;
 const ROWS_SHOWN = 5;
+const ALL_INVARIANTS = [...INVARIANTS, ...JOURNAL_INVARIANTS];
 
 /** Named, though no account is there by that name. */
 export class NothingToAuditError extends Error {
@@ -68,12 +71,13 @@ export class NothingToAuditError extends Error {
 /**
  * Audits the books as they are at one moment, while trading goes on: every journal's hash chain, the replay of its
  * entries against orders, trades and positions, and the invariants. Reads only, takes no lock, and holds a part of the
- * books in memory at a time. Throws NothingToAuditError, and what the database throws.
+ * books in memory at a time. Throws NothingToAuditError, NotFinishedError, and what the database throws.
  */
 export async function auditBooks(databaseUrl: string, options: AuditOptions): Promise<AuditReport> {
   const began = performance.now();
   const { timeoutMs } = options;
-  return withSnapshot(databaseUrl, { timeoutMs, applicationName: 'sauda-audit' }, async (snapshot) => {
+  const bounds = { timeoutMs, applicationName: 'sauda-audit', inAll: true } as const;
+  return withSnapshot(databaseUrl, bounds, async (snapshot) => {
     const found = new Findings();
     const accounts: AuditedBooks[] = [];
     const audited = await readAuditedAccounts(snapshot, options.accountId);
@@ -84,7 +88,7 @@ export async function auditBooks(databaseUrl: string, options: AuditOptions): Pr
       options.onProgress?.(`account ${account.id}: ${account.seq} entries`);
       accounts.push(await auditAccount(snapshot, account, found));
     }
-    options.onProgress?.(`${INVARIANTS.length} invariants`);
+    options.onProgress?.(`${ALL_INVARIANTS.length} invariants`);
     const invariants = await auditInvariants(snapshot, options.atRest, found);
     return {
       ok: found.count === 0,
@@ -158,7 +162,8 @@ function orderDifferences({ rows, entries, trades }: AuditedOrders): string[] {
     const own = ofOrder.get(row.id) ?? [];
     const order = replayed(own, row.id);
     if (typeof order === 'string') return [`${what}: ${order}`];
-    return [...rowDifferences(what, order, row), ...tradeDifferences(what, own, tradesOf.get(row.id) ?? [])];
+    const trades = tradeDifferences(what, order, own, tradesOf.get(row.id) ?? []);
+    return [...rowDifferences(what, order, row), ...trades];
   });
 }
 
@@ -173,7 +178,7 @@ function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Map<st
 }
 
 /** The order its entries give, or why they give none. */
-function replayed(entries: readonly AuditEntry[], id: string): object | string {
+function replayed(entries: readonly AuditEntry[], id: string): Order | string {
   try {
     return foldOrders(entries).get(id) ?? 'it is not in the journal';
   } catch (error) {
@@ -197,7 +202,7 @@ function positionDifferences({ name, entries, cycles }: AuditedKey): string[] {
 }
 
 async function auditInvariants(snapshot: Snapshot, atRest: boolean, found: Findings): Promise<number> {
-  const asked = INVARIANTS.filter((invariant) => atRest || invariant.atRest !== true);
+  const asked = ALL_INVARIANTS.filter((invariant) => atRest || invariant.atRest !== true);
   for (const { what, sql } of asked) {
     const rows = await snapshot.query<Record<string, unknown>>(sql);
     if (rows.length === 0) continue;

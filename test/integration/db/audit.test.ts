@@ -140,12 +140,107 @@ describe('an audit', () => {
       `update daily_stats set realized_pnl = realized_pnl + 0.01 where account_id = 'main'`,
       /^INVARIANT: the days' realized P&L/,
     ],
+    [
+      'a trade of another price',
+      `update trades set price = price + 1 where ctid = (select ctid from trades where account_id = 'main' limit 1)`,
+      /^REPLAY: order .*: trade .*: price is/,
+    ],
+    [
+      'a trade of another moment',
+      `update trades set traded_at = traded_at + interval '1 second' where account_id = 'main'`,
+      /^REPLAY: order .*: trade .*: tradedAt is/,
+    ],
+    [
+      'a trade with other charges',
+      `update trades set gst = gst + 1, charges = charges + 1 where account_id = 'main'`,
+      /^REPLAY: order .*: trade .*: charges is/,
+    ],
+    [
+      'a trade of another share',
+      `update trades set symbol = 'INFY' where account_id = 'main'`,
+      /^REPLAY: order .*: trade .*: symbol is/,
+    ],
+    [
+      'an entry of another moment',
+      `update position_entries set traded_at = traded_at + interval '1 second' where account_id = 'main'`,
+      /^INVARIANT: an entry is not what its trade says/,
+    ],
+    [
+      'a state of trading that nobody set',
+      `update accounts set trading_state = 'REDUCING' where id = 'main'`,
+      /^INVARIANT: an account's trading state is not that/,
+    ],
+    [
+      'a limit that nobody set',
+      `update accounts set limits = '{"MAX_POSITIONS": {"value": "99", "reason": "x", "by": "y", "at": "2026-01-01T00:00:00.000Z", "expiresAt": null}}' where id = 'main'`,
+      /^INVARIANT: a limit is not that of its newest entry/,
+    ],
+    [
+      'a halt that was never noted',
+      `insert into kill_switch_events (account_id, id, scope, from_state, to_state, reason, actor, at)
+         values ('main', '0198f000-0000-7000-8000-000000000001', 'account', 'ACTIVE', 'HALTED', 'x', 'y', now())`,
+      /^INVARIANT: a kill switch event has no entry/,
+    ],
+    [
+      'an attempt with another tag',
+      `update order_attempts set tag = 'X' || substr(tag, 2) where ctid = (select ctid from order_attempts where account_id = 'main' limit 1)`,
+      /^INVARIANT: an attempt is not what its order's claim says/,
+    ],
+    [
+      'a day that began with more',
+      `update daily_stats set opening_equity = opening_equity + 1 where account_id = 'main'`,
+      /^INVARIANT: a day began with another equity/,
+    ],
+    [
+      'a day with another count of trades',
+      `update daily_stats set trades_count = trades_count + 1 where account_id = 'main'`,
+      /^INVARIANT: a day's trades, turnover or charges/,
+    ],
+    [
+      'a broker order that was there before its claim',
+      `update broker_orders set first_seen_at = first_seen_at - interval '1 hour' where tag is not null`,
+      /^INVARIANT: the broker held an order of ours before it was claimed \(12\)/,
+    ],
+    [
+      'an entry that was sent while halted',
+      `insert into journal select account_id, (select min(seq) - 1 from journal c where c.account_id = j.account_id and c.kind = 'SubmissionClaimed'),
+         version, at, actor, 'TradingStateChanged', account_id, '{"scope":"account","from":"ACTIVE","to":"HALTED"}', hash
+         from journal j where account_id = 'second' and seq = 1 on conflict (account_id, seq) do update set kind = excluded.kind, data = excluded.data, entity = excluded.entity`,
+      /^INVARIANT: an entry was claimed between a halt of the account and its release \(6\)/,
+    ],
+    [
+      'an order that went on after its end',
+      `update journal set kind = 'OrderCancelled' where account_id = 'second' and kind = 'OrderValidated'`,
+      /^INVARIANT: a finished order changed .* \(8\)/,
+    ],
   ])('names %s', async (_, statement, finding) => {
     const { ok, findings } = await auditAfter(statement);
     expect(ok).toBe(false);
     expect(findings.map(({ area, what }) => `${area}: ${what}`)).toContainEqual(
       expect.stringMatching(finding),
     );
+  });
+
+  it('ends when its time is over, and says that nothing is known', async () => {
+    const { url } = pipeline.parts.database;
+    await expect(auditBooks(url, { ...OPTIONS, timeoutMs: 5 })).rejects.toThrow(
+      'not finished within 0.005 s',
+    );
+  });
+
+  it('waits for no lock of a live system, and nobody waits for it', async () => {
+    const { url } = pipeline.parts.database;
+    const holder = new pg.Client({ connectionString: url });
+    await holder.connect();
+    try {
+      await holder.query('begin');
+      await holder.query('select from accounts for update');
+      await holder.query(`update orders set updated_at = updated_at`);
+      expect(await auditBooks(url, OPTIONS)).toMatchObject({ findings: [] });
+    } finally {
+      await holder.query('rollback');
+      await holder.end();
+    }
   });
 
   it('of an account that is not there is refused', async () => {
