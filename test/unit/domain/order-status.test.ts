@@ -115,6 +115,7 @@ describe('the meaning of a broker status', () => {
     ['VALIDATION PENDING', 'LIVE'],
     ['OPEN PENDING', 'LIVE'],
     ['AMO REQ RECEIVED', 'LIVE'],
+    ['MODIFY AMO REQ RECEIVED', 'LIVE'],
     ['UPDATE', 'LIVE'],
     ['OPEN', 'RESTING'],
     ['TRIGGER PENDING', 'RESTING'],
@@ -125,6 +126,7 @@ describe('the meaning of a broker status', () => {
     ['CANCEL PENDING', 'RESTING'],
     ['COMPLETE', 'COMPLETE'],
     ['CANCELLED', 'CANCELLED'],
+    ['CANCELLED AMO', 'CANCELLED'],
     ['REJECTED', 'REJECTED'],
   ])('%s is %s', (word, meaning) => {
     expect(meaningOfBrokerStatus(word)).toBe(meaning);
@@ -135,8 +137,6 @@ describe('the meaning of a broker status', () => {
     'open',
     'Complete',
     ' COMPLETE',
-    'CANCELLED AMO',
-    'MODIFY AMO REQ RECEIVED',
     'PARTIALLY FILLED',
     '__proto__',
     'constructor',
