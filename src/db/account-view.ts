@@ -636,6 +636,12 @@ export class AccountView {
 
   /** Equity now: capital, flows, net realized P&L, and the newest marks of open positions (trading.md section 1). */
   equity(): Decimal {
+    const settled = this.settledEquity();
+    return settled.plus(this.loaded.baseline?.unrealized ?? ZERO);
+  }
+
+  /** Equity without what open positions are worth: capital, flows and net realized P&L. */
+  settledEquity(): Decimal {
     this.require('baseline');
     const baseline = this.loaded.baseline;
     assert(baseline !== null, 'the baseline was loaded');
@@ -644,11 +650,7 @@ export class AccountView {
       ZERO,
     );
     const read = this.readDays().reduce((total, row) => total.plus(row.realizedPnl).minus(row.charges), ZERO);
-    return this.account.capital
-      .plus(baseline.netRealized)
-      .plus(baseline.cashFlows)
-      .plus(baseline.unrealized)
-      .plus(staged.minus(read));
+    return this.account.capital.plus(baseline.netRealized).plus(baseline.cashFlows).plus(staged.minus(read));
   }
 
   /** The days as they were read, each once. */

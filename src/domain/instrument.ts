@@ -43,6 +43,20 @@ export function isOption(type: InstrumentType): boolean {
   return type === 'CE' || type === 'PE';
 }
 
+/** Underlyings of NSE's and BSE's index contracts, by the name that Kite's list gives them. */
+const INDICES: ReadonlySet<string> = new Set([
+  ...['NIFTY', 'BANKNIFTY', 'FINNIFTY', 'MIDCPNIFTY', 'NIFTYNXT50'],
+  ...['SENSEX', 'BANKEX', 'SENSEX50'],
+]);
+
+/** True of a contract on an index of NSE or BSE. */
+export function isIndexContract({
+  exchange,
+  underlying,
+}: Pick<Instrument, 'exchange' | 'underlying'>): boolean {
+  return (exchange === 'NFO' || exchange === 'BFO') && underlying !== null && INDICES.has(underlying);
+}
+
 /** Products the exchange takes: shares CNC, MIS, MTF; everything else NRML and MIS (kite.md section 3.2). */
 export function productsOf(exchange: Exchange): readonly Product[] {
   return isEquity(exchange) ? ['MIS', 'CNC', 'MTF'] : ['MIS', 'NRML'];

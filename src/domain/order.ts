@@ -8,6 +8,11 @@ export const SIDES = ['BUY', 'SELL'] as const;
 export type Side = (typeof SIDES)[number];
 export const ORDER_TYPES = ['MARKET', 'LIMIT', 'SL', 'SL-M'] as const;
 export type OrderType = (typeof ORDER_TYPES)[number];
+
+/** Waits for its trigger: nothing else is a stop. */
+export function isStopType(type: OrderType): boolean {
+  return type === 'SL' || type === 'SL-M';
+}
 export const VALIDITIES = ['DAY', 'IOC', 'TTL'] as const;
 export type Validity = (typeof VALIDITIES)[number];
 export const VARIETIES = ['regular', 'amo'] as const;

@@ -64,6 +64,8 @@ const RATE_LIMITED: BrokerFaultCode = 'RATE_LIMITED';
 export function createPriceReader(options: PriceReaderOptions): PriceReader {
   const { db, broker, maxAgeMs, pushedOnly = false, monotonicMs, log } = options;
   const seen = new Map<number, Seen>();
+  /** What was forgotten for a newer price in the table: that one may have jumped from it. */
+  const forgotten = new Map<number, Seen>();
   let waiting = new Map<number, Instrument>();
   let nextCall: Promise<Error | null> | null = null;
   let nextTurnMs = -Infinity;
@@ -74,7 +76,8 @@ export function createPriceReader(options: PriceReaderOptions): PriceReader {
   };
 
   const note = (id: number, price: Omit<Seen, 'previous'>): void => {
-    const before = seen.get(id);
+    const before = seen.get(id) ?? forgotten.get(id);
+    forgotten.delete(id);
     const isNear = before !== undefined && price.atMs - before.atMs <= JUMP_WITHIN_MS;
     seen.set(id, { ...price, previous: isNear ? before.last : null });
   };
@@ -104,7 +107,11 @@ export function createPriceReader(options: PriceReaderOptions): PriceReader {
   };
 
   const forget = (ids: readonly number[]): void => {
-    for (const id of ids) seen.delete(id);
+    for (const id of ids) {
+      const price = seen.get(id);
+      if (price !== undefined) forgotten.set(id, price);
+      seen.delete(id);
+    }
   };
 
   /** Waits for the next call's turn; turns are given a second apart, whoever asks. */
@@ -135,7 +142,8 @@ export function createPriceReader(options: PriceReaderOptions): PriceReader {
     });
     const held = await storePrices(db, rows, 'BROKER', maxAgeMs);
     if (held.length === 0) return;
-    forget(held);
+    // The broker's price was never the market's here: nothing jumped from it.
+    for (const id of held) seen.delete(id);
     await readTable(held);
   };
 

@@ -52,6 +52,21 @@ export interface Scope {
   readonly effect: Effect;
 }
 
+/** What a stop that is moved away makes of the position behind it. Rupees. */
+export interface Widened {
+  /** Lost of it at the new stop; null: nothing bounds it any more. */
+  readonly loss: Decimal | null;
+  /** By how much that is more than before. */
+  readonly by: Decimal | null;
+}
+
+export interface OldPrice {
+  /** "NSE:RELIANCE". */
+  readonly of: string;
+  /** Null: no price is known. */
+  readonly ageMs: number | null;
+}
+
 /** The strategy that an order names. */
 export interface StrategyView {
   readonly id: string;
@@ -86,6 +101,8 @@ export interface CheckInput {
   /** See referencePrice; null when there is none. */
   readonly reference: Decimal | null;
   readonly effect: Effect;
+  /** Of a change of terms that moves a stop of what is held already; null: none does. */
+  readonly widened: Widened | null;
   /** Live orders of the account without this one. */
   readonly liveOrders: readonly LiveOrder[];
   /** Orders that finished, of at least as long as the limits look back. */
@@ -102,9 +119,11 @@ export interface CheckInput {
   /** What is left of the segment's funds for this order; null: no snapshot of the broker's funds. */
   readonly availableFunds: Decimal | null;
   readonly riskCapital: Decimal;
-  /** Net P&L of the trading day so far. */
+  /** Net P&L of the trading day so far, by the last prices of what is held. */
   readonly dayPnl: Decimal;
-  /** Loss if every live order filled and every position went to its stop. */
+  /** A managed position whose price is old or unknown, so that dayPnl can not be trusted; null: there is none. */
+  readonly oldPrice: OldPrice | null;
+  /** Further loss if every live order filled and every position went from its last price to its stop. */
   readonly openRisk: Decimal;
 }
 
@@ -172,6 +191,11 @@ export const rupees = formatMoneyForPeople;
 /** "2%" of 0.02; four places, so that one tick over a limit does not read as the limit. */
 export function percent(share: Decimal): string {
   return `${share.times(100).toDecimalPlaces(4).toFixed()}%`;
+}
+
+/** True when an order, or a change of one, adds risk: what the checks of new risk are about. */
+export function addsRisk({ effect, widened }: Pick<CheckInput, 'effect' | 'widened'>): boolean {
+  return effect.openingQuantity > 0 || widened !== null;
 }
 
 /** The answer of every check of new risk to an order that only reduces. */

@@ -82,19 +82,30 @@ export function riskPerUnit(
   return reference === null || stop === null ? null : reference.minus(stop).abs().times(multiplier);
 }
 
-/** Loss if every live opening order filled and, like every position with a stop, went to its stop. */
-export function openRiskOf(positions: readonly Position[], liveOrders: readonly LiveOrder[]): Decimal {
+/** Last prices by instrument; null: not known. */
+export type LastPriceOf = (instrumentId: number) => Decimal | null;
+
+/**
+ * Loss if every live opening order filled and, like every position with a stop, went to its stop: of a position from
+ * its last price, where `lastOf` is given (what it lost until then is in the day's P&L already), else from its cost.
+ */
+export function openRiskOf(
+  positions: readonly Position[],
+  liveOrders: readonly LiveOrder[],
+  lastOf: LastPriceOf = () => null,
+): Decimal {
   const ofOrders = liveOrders.reduce(
     (total, order) => total.plus((order.riskPerUnit ?? ZERO).times(openingLeaves(order))),
     ZERO,
   );
-  return positions.reduce((total, position) => total.plus(positionRisk(position)), ofOrders);
+  return positions.reduce((total, position) => total.plus(positionRisk(position, lastOf)), ofOrders);
 }
 
-function positionRisk(position: Position): Decimal {
+function positionRisk(position: Position, lastOf: LastPriceOf): Decimal {
   if (position.stopLoss === null || position.managedBy !== 'OMS') return ZERO;
-  const atStop = position.stopLoss.times(Math.abs(position.quantity)).times(position.multiplier);
-  const loss = position.quantity > 0 ? position.openValue.minus(atStop) : atStop.minus(position.openValue);
+  const units = position.multiplier.times(Math.abs(position.quantity));
+  const from = lastOf(position.instrumentId)?.times(units) ?? position.openValue;
+  const loss = from.minus(position.stopLoss.times(units)).times(Math.sign(position.quantity));
   return loss.gt(0) ? loss : ZERO;
 }
 

@@ -10,13 +10,16 @@ import {
   type FinishedOrder,
   type LiveOrder,
   type Order,
+  isExit,
   leavesQuantity,
   reservedMargin,
   sideSign,
 } from '../domain/order.ts';
+import { unrealizedPnl } from '../domain/position.ts';
+import { isGuard } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';
 import { fundsSegmentOf } from '../market-data/funds.ts';
-import type { CheckInput, Effect, Scope } from '../risk/check.ts';
+import type { CheckInput, Effect, OldPrice, Scope } from '../risk/check.ts';
 import { effectOf, openRiskOf, referencePrice, uncoveredBy } from '../risk/effect.ts';
 import { type Limits, limitsAt, ownLimitsAt } from '../risk/limits.ts';
 import type { Context } from './context.ts';
@@ -42,14 +45,48 @@ export function checkNeeds(context: Context, accountId: string): Needs {
   };
 }
 
-/** Whether price, funds, margin and holdings are young enough to judge an order by. */
-export function isPrepared(context: Context, order: Order): boolean {
+/** The same facts for another quantity of the order. Pure but for the instruments this process knows. */
+export function resized(
+  context: Pick<Context, 'instruments'>,
+  input: CheckInput,
+  quantity: number,
+): CheckInput {
+  const { instrument, positions, liveOrders, own, valuePerUnit: value } = input;
+  const order = { ...input.order, quantity };
+  const effect = effectOf(order, positions, liveOrders);
+  return {
+    ...input,
+    order,
+    effect,
+    own: own === null ? null : { ...own, effect: effectOf(order, own.positions, own.liveOrders) },
+    uncovers: uncoveredBy(order, instrument, positions, (id) => context.instruments.cached(id)),
+    charges: chargesOf(order, instrument, value, effect, tradingDayOf(input.at)),
+  };
+}
+
+/** Instruments of the managed positions: the day's loss needs their prices (DAILY_LOSS). */
+export function heldInstruments(view: AccountView): number[] {
+  return view
+    .openPositions()
+    .filter(isManaged)
+    .map(({ instrumentId }) => instrumentId);
+}
+
+/**
+ * Whether price, funds, margin and holdings, and the prices of what is `held`, are young enough to judge an order by. An
+ * exit waits for none of it: only one at the market's price for that.
+ */
+export function isPrepared(context: Context, order: Order, held: readonly number[]): boolean {
   const instrument = context.instruments.cached(order.instrumentId);
   const funds =
     instrument === null ? null : context.funds.peek(order.accountId, fundsSegmentOf(instrument.exchange));
+  if (instrument !== null && isExit(order)) {
+    return isGuard(order) || order.orderType !== 'MARKET' || !isOld(context, instrument.id);
+  }
   return (
     instrument !== null &&
-    context.prices.peek(instrument.id)?.fresh === true &&
+    !isOld(context, instrument.id) &&
+    !held.some((id) => isOld(context, id)) &&
     context.margins.isKnown(order, instrument) &&
     (!delivers(order) || context.holdings.isKnown(order.accountId)) &&
     funds !== null &&
@@ -57,14 +94,16 @@ export function isPrepared(context: Context, order: Order): boolean {
   );
 }
 
-/** Brings price, funds, margin and holdings up to date, outside the lock. What can not be had stays unknown. */
-export async function prepare(context: Context, order: Order): Promise<void> {
-  const instrument = present(
-    await context.instruments.byId(order.instrumentId),
-    `instrument ${order.instrumentId}`,
-  );
+/** Brings all of it up to date, outside the lock. What can not be had stays unknown. */
+export async function prepare(context: Context, order: Order, held: readonly number[]): Promise<void> {
+  const known = await context.instruments.byIds([order.instrumentId, ...held]);
+  const instrument = present(known.get(order.instrumentId), `instrument ${order.instrumentId}`);
+  if (isExit(order)) {
+    if (!isGuard(order) && order.orderType === 'MARKET') await context.prices.refresh([instrument]);
+    return;
+  }
   await Promise.all([
-    context.prices.refresh([instrument]),
+    context.prices.refresh([...known.values()]),
     context.funds.refresh(order.accountId, FUNDS_MAX_AGE_MS),
     delivers(order) ? context.holdings.refresh(order.accountId) : undefined,
   ]);
@@ -112,22 +151,44 @@ export function checkInput(
     price,
     reference,
     effect,
+    widened: null,
     liveOrders,
     finishedOrders: effect.openingQuantity === 0 ? [] : finishedOrders(view, order, limits),
     positions,
     deliverable: deliverable(context, view, order, effect, liveOrders),
     valuePerUnit: value,
     marginPerUnit,
-    charges:
-      value === null
-        ? ZERO
-        : estimatedCharges(order, instrument, value.times(effect.openingQuantity), day).total,
+    charges: chargesOf(order, instrument, value, effect, day),
     availableFunds: availableFunds(context, view, instrument, liveOrders),
     riskCapital: today.openingEquity,
-    dayPnl: view.equity().minus(today.openingEquity).minus(today.cashFlows),
-    openRisk: openRiskOf(positions, liveOrders),
+    dayPnl: equityOf(context, view, positions).minus(today.openingEquity).minus(today.cashFlows),
+    oldPrice: oldPriceOf(context, positions),
+    openRisk: openRiskOf(positions, liveOrders, (id) => context.prices.peek(id)?.last ?? null),
   };
   return { input, marginPerUnit };
+}
+
+/** Equity by the newest prices of this process; what has none counts as it cost, and oldPriceOf names it. */
+function equityOf(context: Context, view: AccountView, positions: readonly Position[]): Decimal {
+  const gains = positions.filter(isManaged).map((position) => {
+    const last = context.prices.peek(position.instrumentId)?.last ?? null;
+    return last === null ? ZERO : unrealizedPnl(position, last);
+  });
+  return view.settledEquity().plus(sum(gains));
+}
+
+function oldPriceOf(context: Context, positions: readonly Position[]): OldPrice | null {
+  const old = positions.filter(isManaged).find(({ instrumentId }) => isOld(context, instrumentId));
+  if (old === undefined) return null;
+  return { of: instrumentKey(old), ageMs: context.prices.peek(old.instrumentId)?.ageMs ?? null };
+}
+
+function isOld(context: Context, instrumentId: number): boolean {
+  return context.prices.peek(instrumentId)?.fresh !== true;
+}
+
+function isManaged({ managedBy }: Pick<Position, 'managedBy'>): boolean {
+  return managedBy === 'OMS';
 }
 
 /** Rupees per unit an order may cost: MARKET and SL-M add the protection to their reference. */
@@ -137,6 +198,17 @@ export function valuePerUnit(order: Order, reference: Decimal, instrument: Instr
   const share =
     order.marketProtection?.gt(0) === true ? order.marketProtection.div(100) : AUTOMATIC_PROTECTION;
   return unprotected.times(share.plus(1));
+}
+
+/** Charges of the opening part; none without a value. */
+function chargesOf(
+  order: Order,
+  instrument: Instrument,
+  value: Decimal | null,
+  { openingQuantity }: Effect,
+  day: string,
+): Decimal {
+  return value === null ? ZERO : estimatedCharges(order, instrument, value.times(openingQuantity), day).total;
 }
 
 /** Charges of `turnover` rupees on the order's side, as an order of its own. */

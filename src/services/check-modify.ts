@@ -1,4 +1,5 @@
 import type { AccountView } from '../db/account-view.ts';
+import type { Position } from '../domain/account.ts';
 import { ZERO, decimal } from '../domain/money.ts';
 import {
   type Order,
@@ -8,18 +9,32 @@ import {
   reservedMargin,
   termsOf,
 } from '../domain/order.ts';
-import { isGuard } from '../domain/protection.ts';
+import { PROTECTION_ACTOR } from '../domain/protection.ts';
 import type { CheckInput, CheckResult } from '../risk/check.ts';
 import { quantityLimits } from '../risk/checks/quantity-limits.ts';
 import { effectOf, riskPerUnit } from '../risk/effect.ts';
-import { type Change, blockingFailure, raisesRisk } from '../risk/modify.ts';
+import {
+  type Change,
+  blockingFailure,
+  heldLossOf,
+  movesTrigger,
+  raisesRisk,
+  widenedBy,
+} from '../risk/modify.ts';
 import { runChecks } from '../risk/pre-trade.ts';
 import type { Context } from './context.ts';
-import { checkInput, isPrepared, prepare } from './check-input.ts';
+import { checkInput, heldInstruments, isPrepared, prepare } from './check-input.ts';
+
+export interface Unprepared {
+  readonly kind: 'UNPREPARED';
+  readonly changed: Order;
+  /** Instruments of what is held. */
+  readonly held: readonly number[];
+}
 
 export type ModifyVerdict =
   /** Prices, funds or margins have to be read outside the lock first: see prepareModify. */
-  | { readonly kind: 'UNPREPARED'; readonly changed: Order }
+  | Unprepared
   | ({ readonly kind: 'REFUSED'; readonly reason: string } & Judged)
   | ({ readonly kind: 'PASSED' } & Judged);
 
@@ -40,30 +55,39 @@ export function checkModify(
   {
     order,
     terms,
+    requestedBy,
     prepared,
-  }: { readonly order: Order; readonly terms: PlainTerms; readonly prepared: boolean },
+  }: {
+    readonly order: Order;
+    readonly terms: PlainTerms;
+    /** Null: nobody here did, the book shows it. */
+    readonly requestedBy: string | null;
+    readonly prepared: boolean;
+  },
 ): ModifyVerdict {
   const changed: Order = { ...order, ...termsOf(terms) };
   const instrument = context.instruments.cached(order.instrumentId);
-  if (instrument === null) return { kind: 'UNPREPARED', changed };
+  const unprepared: Unprepared = { kind: 'UNPREPARED', changed, held: heldInstruments(view) };
+  if (instrument === null) return unprepared;
   const leaves = Math.max(0, changed.quantity - order.filledQuantity);
   const others = view.liveOrders().filter((live) => live.id !== order.id);
   const effect = effectOf({ ...changed, quantity: leaves }, view.openPositions(), others);
+  const multiplier = instrument.multiplier ?? decimal(1);
+  const both = { before: order, after: changed, multiplier };
   const change: Change = {
-    before: order,
-    after: changed,
+    ...both,
     openingBefore: openingLeaves(order),
     openingAfter: effect.openingQuantity,
     price: context.prices.peek(instrument.id),
-    multiplier: instrument.multiplier ?? decimal(1),
+    held: heldLossOf(both, managedPosition(view, order)),
+    byProtection: requestedBy === PROTECTION_ACTOR,
   };
-  if (!prepared && !isGuard(order) && raisesRisk(change) && !isPrepared(context, changed))
-    return { kind: 'UNPREPARED', changed };
+  if (!prepared && !isReady(context, change, unprepared.held)) return unprepared;
 
   const remaining = checkInput(context, view, { ...changed, quantity: leaves });
   const { marginPerUnit } = remaining;
   const availableFunds = remaining.input.availableFunds?.plus(reservedMargin(order)) ?? null;
-  const input: CheckInput = { ...remaining.input, effect, availableFunds };
+  const input: CheckInput = { ...remaining.input, effect, widened: widenedOf(change), availableFunds };
   // What is still to fill is judged; the order's own maximum is about all of it.
   const results = runChecks(input).results.map((result) =>
     result.check === quantityLimits.name
@@ -87,10 +111,44 @@ export function checkModify(
     : { kind: 'REFUSED', reason: failed.message, reserve, results };
 }
 
+/** What only lowers risk is judged by what is known; a stop that a person moves, by a price that can be trusted. */
+function isReady(context: Context, change: Change, held: readonly number[]): boolean {
+  const { after, price, byProtection } = change;
+  if (movesTrigger(change) && price?.fresh !== true) return false;
+  if (byProtection || !raisesRisk(change)) return true;
+  // A stop that is moved away is judged by the day's loss as an entry is.
+  return isPrepared(context, after, held) && held.every((id) => context.prices.peek(id)?.fresh === true);
+}
+
+/** Protection's own moves follow a stop that was judged before. */
+function widenedOf({ held, byProtection }: Change): CheckInput['widened'] {
+  if (byProtection || held === null) return null;
+  const by = widenedBy(held);
+  return by?.isZero() === true ? null : { loss: held.after, by };
+}
+
+/** The OMS's own position of the order's key; null when nothing is held. */
+export function managedPosition(
+  view: AccountView,
+  { instrumentId, product }: Pick<Order, 'instrumentId' | 'product'>,
+): Position | null {
+  const isIt = (row: Position) =>
+    row.managedBy === 'OMS' && row.instrumentId === instrumentId && row.product === product;
+  return view.openPositions().find(isIt) ?? null;
+}
+
 /** Funds younger than this are taken for a modify, milliseconds: there is no second look after a refusal. */
 const FUNDS_AGE_MS = 1000;
 
 /** Brings up to date, outside the lock, what an order's new terms are judged by. */
-export async function prepareModify(context: Context, changed: Order): Promise<void> {
-  await Promise.all([prepare(context, changed), context.funds.refresh(changed.accountId, FUNDS_AGE_MS)]);
+export async function prepareModify(
+  context: Context,
+  { changed, held }: Pick<Unprepared, 'changed' | 'held'>,
+): Promise<void> {
+  const known = await context.instruments.byIds([changed.instrumentId, ...held]);
+  await Promise.all([
+    prepare(context, changed, held),
+    context.prices.refresh([...known.values()]),
+    context.funds.refresh(changed.accountId, FUNDS_AGE_MS),
+  ]);
 }

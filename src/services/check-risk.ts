@@ -190,11 +190,9 @@ function applyToView(
   return [...exits, stageTrips(context, view, trips, { sweeps })];
 }
 
-/** Raises, or replaces one that stands with another severity: under the lock another monitor may have been first. */
+/** Raises, or replaces a milder one that stands: under the lock another monitor may have been first. */
 function raise(context: Context, view: AccountView, told: Told): void {
   const { condition, severity, type, message, details, orderId = null } = told;
-  if (view.standingAlert(condition)?.severity === severity) return;
-  view.clearAlert(condition);
   view.raiseAlert({ id: context.newId(), severity, type, message, details, orderId, condition });
 }
 

@@ -12,6 +12,8 @@ export interface Claim {
 export type ClaimDecision =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'later'; readonly order: Order; readonly at: Date }
+  /** It would open more than its checks allowed for: it is PENDING again, and they run anew. */
+  | { readonly kind: 'recheck'; readonly order: Order }
   /** The fence needs the instrument, which this process has not seen yet. */
   | { readonly kind: 'unprepared'; readonly order: Order }
   | { readonly kind: 'claimed'; readonly claim: Claim };

@@ -5,7 +5,9 @@ import { decimal } from '../domain/money.ts';
 import { type Order, isExit, openingLeaves, termsOf } from '../domain/order.ts';
 import type { OrderStatus } from '../domain/order-status.ts';
 import { effectOf } from '../risk/effect.ts';
-import { raisesRisk } from '../risk/modify.ts';
+import { PROTECTION_ACTOR } from '../domain/protection.ts';
+import { heldLossOf, raisesRisk } from '../risk/modify.ts';
+import { managedPosition } from './check-modify.ts';
 import { endCommand } from './end-command.ts';
 import { rejectOrder } from './reject-order.ts';
 import { settleUnsent } from './stage-command.ts';
@@ -93,14 +95,16 @@ function endModify(view: AccountView, command: OrderCommandRow, sweep: Sweep): v
   const after = { ...before, ...termsOf(command.terms ?? {}) };
   const others = view.liveOrders().filter(({ id }) => id !== before.id);
   const leaves = { ...after, quantity: Math.max(0, after.quantity - before.filledQuantity) };
+  const position = managedPosition(view, before);
+  const multiplier = position?.multiplier ?? decimal(1);
   const raises = raisesRisk({
-    before,
-    after,
+    ...{ before, after, multiplier },
+    held: heldLossOf({ before, after, multiplier }, position),
+    byProtection: command.requestedBy === PROTECTION_ACTOR,
     openingBefore: openingLeaves(before),
     openingAfter: effectOf(leaves, view.openPositions(), others).openingQuantity,
     // Without a price: what can not be compared is what the checks at its claim will judge.
     price: null,
-    multiplier: decimal(1),
   });
   if (!raises) return;
   endCommand(view, command, 'REFUSED', `trading is ${sweep.state} (${sweep.reason}): it would raise risk`);

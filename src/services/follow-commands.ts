@@ -93,7 +93,7 @@ function outsideFigures(
   terms: PlainTerms,
 ): Reserve | null {
   if (order.cause === 'EXTERNAL') return null;
-  const verdict = checkModify(context, view, { order, terms, prepared: true });
+  const verdict = checkModify(context, view, { order, terms, requestedBy: null, prepared: true });
   if (verdict.kind === 'UNPREPARED') throw new Error(`instrument ${order.instrumentId} is not loaded`);
   view.putChecks(order.id, order.version, verdict.results);
   const failed = verdict.kind === 'REFUSED' ? verdict.reason : null;

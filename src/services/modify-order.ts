@@ -13,10 +13,11 @@ import {
   termsOf,
 } from '../domain/order.ts';
 import { isFinal, targetOf } from '../domain/order-status.ts';
+import { isGuard } from '../domain/protection.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { CommandRefusal, StagedCommand } from './cancel-order.ts';
-import { checkModify, prepareModify } from './check-modify.ts';
+import { type Unprepared, checkModify, prepareModify } from './check-modify.ts';
 import type { Context } from './context.ts';
 import { endCommand } from './end-command.ts';
 import { enqueueNextStep } from './next-step.ts';
@@ -56,7 +57,7 @@ export async function modifyOrder(context: Context, input: ModifyOrderInput): Pr
   await failpoint('modify.beforeCommit');
   let outcome = await stage(context, input, false);
   if ('changed' in outcome) {
-    await prepareModify(context, outcome.changed);
+    await prepareModify(context, outcome);
     outcome = await stage(context, input, true);
   }
   if ('changed' in outcome) throw new Error(`the instrument of order ${input.orderId} is not loaded`);
@@ -68,7 +69,7 @@ export async function modifyOrder(context: Context, input: ModifyOrderInput): Pr
   return outcome;
 }
 
-type Outcome = Staged | { readonly changed: Order };
+type Outcome = Staged | Pick<Unprepared, 'changed' | 'held'>;
 
 async function stage(context: Context, input: ModifyOrderInput, prepared: boolean): Promise<Outcome> {
   const { accountId, orderId, idempotencyKey } = input;
@@ -97,12 +98,25 @@ async function stage(context: Context, input: ModifyOrderInput, prepared: boolea
       const terms = atOnce ? asked : withWaiting(open, asked);
       const instrument = context.instruments.cached(order.instrumentId);
       const changed = { ...order, ...termsOf(terms) };
-      if (instrument === null) return { changed };
+      if (instrument === null) return { changed, held: [] };
       const checked = checkRequest(changed, instrument, tradingDayOf(view.now));
       if (!checked.ok) return err({ code: 'INVALID_ORDER', errors: checked.error });
+      const ofProtection = keptByProtection(order, { ...order, ...termsOf(asked) });
+      if (ofProtection.length > 0) return err({ code: 'INVALID_ORDER', errors: ofProtection });
       return stageModify(context, view, { order, open, terms, atOnce, input, prepared });
     },
   });
+}
+
+/** A guard covers exactly what is held and goes on waiting: a person moves its price, protection does the rest. */
+function keptByProtection(order: Order, changed: Order): FieldError[] {
+  if (!isGuard(order)) return [];
+  const names = (['quantity', 'orderType'] as const).filter((name) => changed[name] !== order[name]);
+  return names.map((name) => ({
+    pointer: `/${name}`,
+    code: 'PROTECTED',
+    message: `of an order that protects a position is kept by protection: close the position, or change its stop`,
+  }));
 }
 
 /** A filled entry's stop and target are orders of their own, and those may still be changed. */
@@ -140,8 +154,8 @@ function stageModify(context: Context, view: AccountView, stage: Stage): Outcome
     return ok({ order: changed, command: done(view, command) });
   }
   if (atOnce) {
-    const verdict = checkModify(context, view, { order, terms, prepared });
-    if (verdict.kind === 'UNPREPARED') return { changed: verdict.changed };
+    const verdict = checkModify(context, view, { order, terms, requestedBy: input.actor, prepared });
+    if (verdict.kind === 'UNPREPARED') return verdict;
     return ok(applyLocal(view, order, insert(), verdict));
   }
   for (const waiting of open.filter((command) => command.state === 'WAITING')) {

@@ -9,7 +9,15 @@ import { err, ok, type Result } from '../lib/result.ts';
 import type { CheckInput, CheckResult, Effect } from '../risk/check.ts';
 import { duplicateOrder } from '../risk/checks/duplicate-order.ts';
 import { runChecks } from '../risk/pre-trade.ts';
-import { checkInput, checkNeeds, estimatedCharges, isPrepared, prepare } from './check-input.ts';
+import {
+  checkInput,
+  checkNeeds,
+  estimatedCharges,
+  heldInstruments,
+  isPrepared,
+  prepare,
+  resized,
+} from './check-input.ts';
 import type { Context } from './context.ts';
 import { FUNDS_DOUBT_AGE_MS } from './validate-order.ts';
 
@@ -57,8 +65,28 @@ export interface Largest {
 /** Above every limit that can be set. */
 const MAX_QUANTITY = 100_000_000;
 
+/** What an order is judged by, read under the lock: the search for the largest quantity needs it no longer. */
+interface Facts {
+  readonly request: OrderRequest;
+  readonly input: CheckInput;
+  readonly marginPerUnit: Decimal | null;
+  /** The same of the largest order there can be: it opens, so that whatever a check may look at has been read. */
+  readonly ofLargest: CheckInput;
+}
+
+type Seen =
+  | { readonly kind: 'refused'; readonly errors: readonly FieldError[] }
+  | { readonly kind: 'prepare'; readonly order: Order; readonly held: readonly number[] }
+  | { readonly kind: 'facts'; readonly facts: Facts };
+
+/** What has been read anew for a second look. */
+interface Tries {
+  readonly prepared: boolean;
+  readonly sure: boolean;
+}
+
 /** Carries what was seen out of the work: the transaction is left without a change. */
-class Seen<T> extends Error {
+class Unkept<T> extends Error {
   readonly value: T;
 
   constructor(value: T) {
@@ -77,19 +105,26 @@ export async function previewOrder(
 ): Promise<Result<Preview, readonly FieldError[]>> {
   const listed = await context.instruments.find(request.exchange, request.symbol);
   if (listed === null) return err(refusalOf(request, null, new Date(0)));
-  const draft = draftOf(context, accountId, request, listed, new Date(0));
-  if (!isPrepared(context, draft)) await prepare(context, draft);
-  const look = () =>
-    lookAt(context, accountId, (view): Result<Preview, readonly FieldError[]> => {
+  for (let tries: Tries = { prepared: false, sure: false }; ;) {
+    const seen = await lookAt(context, accountId, (view): Seen => {
       const refused = refusalOf(request, listed, view.now);
-      if (refused.length > 0) return err(refused);
+      if (refused.length > 0) return { kind: 'refused', errors: refused };
       const order = draftOf(context, accountId, request, listed, view.now);
-      return ok(previewOf(context, view, order, request));
+      const held = heldInstruments(view);
+      if (!tries.prepared && !isPrepared(context, order, held)) return { kind: 'prepare', order, held };
+      return { kind: 'facts', facts: factsOf(context, view, order, request) };
     });
-  const first = await look();
-  if (!first.ok || first.value.failed?.check !== 'BALANCE') return first;
-  await context.funds.refresh(accountId, FUNDS_DOUBT_AGE_MS);
-  return look();
+    if (seen.kind === 'refused') return err(seen.errors);
+    if (seen.kind === 'prepare') {
+      await prepare(context, seen.order, seen.held);
+      tries = { ...tries, prepared: true };
+      continue;
+    }
+    const { failed } = runChecks(seen.facts.input);
+    if (failed?.check !== 'BALANCE' || tries.sure) return ok(previewOf(context, seen.facts));
+    await context.funds.refresh(accountId, FUNDS_DOUBT_AGE_MS);
+    tries = { prepared: true, sure: true };
+  }
 }
 
 function refusalOf(request: OrderRequest, listed: Instrument | null, now: Date): readonly FieldError[] {
@@ -131,25 +166,31 @@ async function lookAt<T>(context: Context, accountId: string, look: (view: Accou
       actor: context.processName,
       needs: checkNeeds(context, accountId),
       run: (view) => {
-        throw new Seen(look(view));
+        throw new Unkept(look(view));
       },
     });
   } catch (error) {
-    if (error instanceof Seen) return error.value as T;
+    if (error instanceof Unkept) return error.value as T;
     throw error;
   }
   assert(false, 'work that throws has thrown');
 }
 
-function previewOf(context: Context, view: AccountView, order: Order, request: OrderRequest): Preview {
+function factsOf(context: Context, view: AccountView, order: Order, request: OrderRequest): Facts {
   const { input, marginPerUnit } = checkInput(context, view, order);
+  const { input: ofLargest } = checkInput(context, view, { ...order, quantity: MAX_QUANTITY });
+  return { request, input, marginPerUnit, ofLargest };
+}
+
+function previewOf(context: Context, { request, input, marginPerUnit, ofLargest }: Facts): Preview {
+  const { order } = input;
   const { results, failed } = runChecks(input);
   const { effect, reference, valuePerUnit, price } = input;
   const atStop = exitAt(input, order.stopLoss);
   const atTarget = exitAt(input, order.takeProfit);
   return {
     request,
-    at: view.now,
+    at: input.at,
     checks: results,
     failed,
     effect,
@@ -165,7 +206,7 @@ function previewOf(context: Context, view: AccountView, order: Order, request: O
     atTarget,
     riskReward: ratio(atTarget?.gross, atStop?.gross),
     netRiskReward: ratio(atTarget?.net, atStop?.net),
-    largest: largestOf(context, view, order, input.instrument),
+    largest: largestOf(context, ofLargest),
   };
 }
 
@@ -190,11 +231,10 @@ function ratio(reward: Decimal | undefined, loss: Decimal | undefined): Decimal 
  * The largest quantity, in whole lots, that passes every check: found by halving, for what passes as more passes as
  * less. Only a duplicate is one by its very quantity, so that check is asked last, of the quantity that was found.
  */
-function largestOf(context: Context, view: AccountView, order: Order, { lotSize }: Instrument): Largest {
-  const failure = (lots: number): CheckResult | null => {
-    const { input } = checkInput(context, view, { ...order, quantity: lots * lotSize });
-    return runChecks(input).results.find(isRefusal) ?? null;
-  };
+function largestOf(context: Context, facts: CheckInput): Largest {
+  const { lotSize } = facts.instrument;
+  const judge = (lots: number) => runChecks(resized(context, facts, lots * lotSize));
+  const failure = (lots: number) => judge(lots).results.find(isRefusal) ?? null;
   let limitedBy = failure(1);
   if (limitedBy !== null) return { quantity: 0, limitedBy };
   let most = 1;
@@ -205,8 +245,7 @@ function largestOf(context: Context, view: AccountView, order: Order, { lotSize 
     if (found === null) most = lots;
     else [refused, limitedBy] = [lots, found];
   }
-  const { input } = checkInput(context, view, { ...order, quantity: most * lotSize });
-  const twin = runChecks(input).failed;
+  const twin = judge(most).failed;
   return twin === null
     ? { quantity: most * lotSize, limitedBy }
     : { quantity: (most - 1) * lotSize, limitedBy: twin };

@@ -15,7 +15,7 @@ import { present } from '../lib/assert.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { bookMarks, cutsToFilled, outcomeAtEnd } from '../reconciliation/commands.ts';
 import { addressVariety } from '../reconciliation/outside.ts';
-import { checkModify, prepareModify } from './check-modify.ts';
+import { type Unprepared, checkModify, prepareModify } from './check-modify.ts';
 import type { Context } from './context.ts';
 import { endCommand } from './end-command.ts';
 import { hintPoll } from './hint-poll.ts';
@@ -47,7 +47,7 @@ type Decision =
   | { readonly kind: 'look' }
   /** A modify: what its checks look at has to be read as well. */
   | { readonly kind: 'judge' }
-  | { readonly kind: 'unprepared'; readonly changed: Order }
+  | { readonly kind: 'unprepared'; readonly need: Unprepared }
   | { readonly kind: 'claimed'; readonly claim: Claim };
 
 export interface CommandStep {
@@ -69,7 +69,7 @@ export async function sendCommand(context: Context, step: CommandStep): Promise<
     decision = await claimCommand(context, step, { judge: true, prepared: false });
   }
   if (decision.kind === 'unprepared') {
-    await prepareModify(context, decision.changed);
+    await prepareModify(context, decision.need);
     decision = await claimCommand(context, step, { judge: true, prepared: true });
   }
   await failpoint('command.afterClaim');
@@ -201,8 +201,11 @@ function claimModify(
     endCommand(view, command, 'REFUSED', misfit);
     return { kind: 'nothing' };
   }
-  const verdict = checkModify(context, view, { order, terms, prepared });
-  if (verdict.kind === 'UNPREPARED') return { kind: 'unprepared', changed: verdict.changed };
+  const verdict = checkModify(context, view, {
+    ...{ order, terms, prepared },
+    requestedBy: command.requestedBy,
+  });
+  if (verdict.kind === 'UNPREPARED') return { kind: 'unprepared', need: verdict };
   if (isLocal(terms)) return { kind: 'settled', ...settledLocal(view, order, command, verdict) };
   const checks = { commandId: command.id, results: verdict.results };
   if (verdict.kind === 'REFUSED') {

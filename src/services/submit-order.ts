@@ -15,6 +15,7 @@ import { failpoint } from '../lib/failpoint.ts';
 import { isMutant } from '../lib/mutant.ts';
 import { circuitBreaker } from '../risk/checks/circuit-breaker.ts';
 import { reduceOnly } from '../risk/checks/reduce-only.ts';
+import { effectOf } from '../risk/effect.ts';
 import { checkInput } from './check-input.ts';
 import type { Claim, ClaimDecision } from './claim.ts';
 import type { Context } from './context.ts';
@@ -47,6 +48,7 @@ export async function submitOrder(
     decision = await claimOrder(context, accountId, orderId);
   }
   if (decision.kind === 'nothing') return;
+  if (decision.kind === 'recheck') return enqueueNextStep(context, decision.order);
   if (decision.kind === 'unprepared') throw new InvariantError(`instrument of order ${orderId} is missing`);
   if (decision.kind === 'later') return deferStep(context, decision.order, decision.at);
   await sendClaimed(context, decision.claim);
@@ -115,6 +117,8 @@ export function decideClaim(
     if (context.instruments.cached(order.instrumentId) === null) return { kind: 'unprepared', order };
     if (isFenced(context, view, order)) return { kind: 'nothing' };
   }
+
+  if (opensMore(view, order)) return { kind: 'recheck', order: checkAgain(view, order) };
 
   const day = tradingDayOf(view.now);
   const now = view.real.realNow.getTime();
@@ -188,6 +192,22 @@ function isFenced(context: Context, view: AccountView, order: Order): boolean {
     return true;
   }
   return false;
+}
+
+/**
+ * What was to reduce a position may find it smaller, or gone, when its turn comes: a stop filled in between. Then a part
+ * that no check of new risk has seen would open the other side. `reduceOnly` is judged by the fence instead.
+ */
+function opensMore(view: AccountView, order: Order): boolean {
+  if (order.reduceOnly || order.openingQuantity >= order.quantity) return false;
+  const others = view.liveOrders().filter(({ id }) => id !== order.id);
+  return effectOf(order, view.openPositions(), others).openingQuantity > order.openingQuantity;
+}
+
+function checkAgain(view: AccountView, order: Order): Order {
+  const reason = 'the position it was to reduce has changed since its checks';
+  view.note('OrderCheckedAgain', order.id, { openingQuantity: order.openingQuantity, reason });
+  return view.apply(order, { kind: 'OrderModified', commandId: null, terms: {}, figures: null });
 }
 
 /** An entry is refused; an exit is never: it waits and is told, for the next day or for more room. */

@@ -7,7 +7,7 @@ import { isGuard } from '../domain/protection.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { riskPerUnit } from '../risk/effect.ts';
 import { runChecks } from '../risk/pre-trade.ts';
-import { checkInput, checkNeeds, isPrepared, prepare } from './check-input.ts';
+import { checkInput, checkNeeds, heldInstruments, isPrepared, prepare } from './check-input.ts';
 import type { ClaimDecision } from './claim.ts';
 import type { Context } from './context.ts';
 import { deferStep } from './defer-step.ts';
@@ -22,6 +22,14 @@ export const FUNDS_DOUBT_AGE_MS = 1000;
 type Outcome =
   | { readonly kind: 'done'; readonly order: Order | null; readonly claim?: ClaimDecision }
   | { readonly kind: 'askFunds' };
+
+/** Prices, funds and margins have to be read outside the lock first. */
+interface Unprepared {
+  readonly kind: 'prepare';
+  readonly order: Order;
+  /** Instruments of what is held. */
+  readonly held: readonly number[];
+}
 
 /**
  * Runs every check on a PENDING order under the account lock: VALIDATED with its margin reserved, or REJECTED by
@@ -80,22 +88,17 @@ async function decideAs(
       accountId,
       actor: context.processName,
       needs: { orders: [orderId], ...checkNeeds(context, accountId) },
-      run: (view): Outcome | { readonly kind: 'prepare'; readonly order: Order } => {
+      run: (view): Outcome | Unprepared => {
         const order = view.order(orderId);
         if (order?.status !== 'PENDING') return { kind: 'done', order: null };
-        if (!prepared && !isReady(context, order)) return { kind: 'prepare', order };
+        const held = heldInstruments(view);
+        if (!prepared && !isPrepared(context, order, held)) return { kind: 'prepare', order, held };
         return claimed(context, view, judge(context, view, order, sure), claimId);
       },
     });
     if (outcome.kind !== 'prepare') return outcome;
-    await prepare(context, outcome.order);
+    await prepare(context, outcome.order, outcome.held);
   }
-}
-
-/** What guards a position is not kept waiting for prices and funds: it only reduces. */
-function isReady(context: Context, order: Order): boolean {
-  if (!isGuard(order)) return isPrepared(context, order);
-  return context.instruments.cached(order.instrumentId) !== null;
 }
 
 /** Where this process sends orders as well, the claim is part of the same transaction. */

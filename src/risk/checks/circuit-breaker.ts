@@ -1,5 +1,5 @@
 import { isExit } from '../../domain/order.ts';
-import { type Check, type CheckInput, fail, pass } from '../check.ts';
+import { type Check, type CheckInput, addsRisk, fail, pass } from '../check.ts';
 
 /**
  * The kill switch (trading.md section 4), of the account and of the order's strategy: both must let it pass. Runs
@@ -17,13 +17,15 @@ export const circuitBreaker: Check = {
 };
 
 function judge(
-  { order, effect, uncovers }: CheckInput,
+  input: CheckInput,
   state: CheckInput['account']['tradingState'],
   exits: CheckInput['account']['haltExits'],
   reason: string | null,
 ): ReturnType<Check['run']> {
+  const { order, uncovers } = input;
   const because = reason === null ? '' : ` (${reason})`;
-  const lowers = effect.openingQuantity === 0;
+  // A stop that is moved away raises risk as an entry does.
+  const lowers = !addsRisk(input);
   const byOperator = order.cause === 'OPERATOR';
   // A stop closes what would otherwise be unprotected: leaving a hedge is the lesser harm.
   const mayUncover = byOperator || order.role === 'STOP';

@@ -1,12 +1,13 @@
-import { type Instrument, isOption } from '../../domain/instrument.ts';
+import { type Instrument, isIndexContract, isOption } from '../../domain/instrument.ts';
 import { type Decimal, decimal } from '../../domain/money.ts';
 import { type Check, fail, pass, percent, skip, warn } from '../check.ts';
 
-/** Limit price protection (controls.md section 2): options 40% over 50 rupees and 20 rupees up to it, futures 3%. */
+/** Limit price protection (controls.md section 2): options 40% over 50 rupees and 20 rupees up to it, futures 3%, of an index 2%. */
 const OPTION_SHARE = decimal('0.4');
 const OPTION_RUPEES = decimal(20);
 const OPTION_FROM = decimal(50);
 const FUTURE_SHARE = decimal('0.03');
+const INDEX_FUTURE_SHARE = decimal('0.02');
 
 /**
  * Control 4: a stop must be on the side of the last price that it waits for, and its limit inside the band that the
@@ -46,7 +47,9 @@ export const triggerSanity: Check = {
 };
 
 /** Rupees that a limit may be from the price at which it comes to the market; null where no such band is known. */
-function bandAt({ instrumentType }: Instrument, trigger: Decimal): Decimal | null {
+function bandAt(instrument: Instrument, trigger: Decimal): Decimal | null {
+  const { instrumentType } = instrument;
   if (isOption(instrumentType)) return trigger.gt(OPTION_FROM) ? trigger.times(OPTION_SHARE) : OPTION_RUPEES;
-  return instrumentType === 'FUT' ? trigger.times(FUTURE_SHARE) : null;
+  if (instrumentType !== 'FUT') return null;
+  return trigger.times(isIndexContract(instrument) ? INDEX_FUTURE_SHARE : FUTURE_SHARE);
 }

@@ -1,6 +1,6 @@
 import type { Decimal } from '../../domain/money.ts';
 import { rupees } from '../check.ts';
-import { type Finding, type MonitorInput, type MonitorRule, levelOf } from './monitor.ts';
+import { type Finding, type MonitorInput, type MonitorRule, levelOf, oldestPriceAgeMs } from './monitor.ts';
 
 /** Value held, long and short added up (gross) and set off (net), against multiples of riskCapital; off until set. */
 export const exposure: MonitorRule = {
@@ -23,7 +23,12 @@ function judge(input: MonitorInput, kind: 'gross' | 'net', value: Decimal, times
       type: `${kind}_exposure`,
       severity,
       message: `${kind} exposure ${rupees(value)} is over ${rupees(limit)} (${times.toFixed()} x riskCapital ${rupees(riskCapital)})`,
-      details: { value: value.toFixed(2), limit: limit.toFixed(2), riskCapital: riskCapital.toFixed(2) },
+      details: {
+        value: value.toFixed(2),
+        limit: limit.toFixed(2),
+        riskCapital: riskCapital.toFixed(2),
+        priceAgeMs: oldestPriceAgeMs(input.positions),
+      },
     },
   ];
 }

@@ -1,6 +1,14 @@
 import type { Decimal } from '../../domain/money.ts';
 import { percent, rupees } from '../check.ts';
-import { type Finding, type MonitorInput, type Severity, NEAR_SHARE, levelOf, severer } from './monitor.ts';
+import {
+  type Finding,
+  type MonitorInput,
+  type Severity,
+  NEAR_SHARE,
+  levelOf,
+  oldestPriceAgeMs,
+  severer,
+} from './monitor.ts';
 
 export interface LossLimit {
   readonly condition: string;
@@ -45,6 +53,7 @@ export function judgeLoss(input: MonitorInput, of: LossLimit): readonly Finding[
         baseline: of.baseline,
         baselineValue: of.baselineValue.toFixed(2),
         equity: input.money.equity.toFixed(2),
+        priceAgeMs: oldestPriceAgeMs(input.positions),
       },
     },
   ];

@@ -162,6 +162,12 @@ export function severer(a: Severity | null, b: Severity | null): Severity | null
   return RANK[a] >= RANK[b] ? a : b;
 }
 
+/** Age of the oldest price behind a figure over these positions, milliseconds; null: nothing is held, or one is unknown. */
+export function oldestPriceAgeMs(positions: readonly Pick<MonitoredPosition, 'priceAgeMs'>[]): number | null {
+  const ages = positions.flatMap(({ priceAgeMs }) => (priceAgeMs === null ? [] : [Math.round(priceAgeMs)]));
+  return ages.length === 0 || ages.length < positions.length ? null : Math.max(...ages);
+}
+
 /** "12 s" from milliseconds. */
 export function seconds(ms: number): string {
   return `${Math.round(ms / 1000)} s`;

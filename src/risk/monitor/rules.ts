@@ -9,6 +9,7 @@ import {
   type MonitorRule,
   type Severity,
   type Told,
+  severer,
 } from './monitor.ts';
 import { nearStop } from './near-stop.ts';
 import { positionLoss } from './position-loss.ts';
@@ -43,7 +44,7 @@ export function runRules(input: MonitorInput): readonly Finding[] {
 export interface AlertPlan {
   /** Conditions that hold no more. */
   readonly clear: readonly string[];
-  /** Conditions that began, worsened, or eased to another severity. */
+  /** Conditions that began or worsened. What eased goes on standing as it was told, and as it was acknowledged. */
   readonly raise: readonly Told[];
 }
 
@@ -55,7 +56,11 @@ export function planAlerts(findings: readonly Finding[], standing: ReadonlyMap<s
     clear: ours.filter((condition) => !named.has(condition)),
     raise: findings.filter(
       (finding): finding is Told =>
-        finding.severity !== null && finding.severity !== standing.get(finding.condition),
+        finding.severity !== null && isWorse(finding.severity, standing.get(finding.condition) ?? null),
     ),
   };
+}
+
+function isWorse(severity: Severity, standing: Severity | null): boolean {
+  return standing === null || severer(severity, standing) !== standing;
 }

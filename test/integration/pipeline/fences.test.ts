@@ -34,6 +34,7 @@ onEachBackend((backend) => {
           'operators',
           'exits',
           'shrunk',
+          'plain',
           'strategy',
           'day',
           'missed',
@@ -168,6 +169,21 @@ onEachBackend((backend) => {
         status: 'REJECTED',
         failedCheck: 'REDUCE_ONLY',
         attempt: 0,
+      });
+    });
+
+    it('an order that was to reduce what is gone is checked again, and opens nothing unchecked', async () => {
+      await filled('plain');
+      const exit = await validated('plain', { ...EXIT, reduceOnly: false });
+      expect((await pipeline.order(exit.id)).openingQuantity).toBe(0);
+      await filled('plain', { ...SHORT, ...MARKET, quantity: 4 });
+      await submitOrder(pipeline.parts.context, step(exit));
+      expect(await pipeline.order(exit.id)).toMatchObject({ status: 'PENDING', attempt: 0 });
+      expect(await pipeline.kinds(exit.id)).toContain('OrderCheckedAgain');
+      await validateOrder(pipeline.parts.context, step(exit));
+      expect(await pipeline.order(exit.id)).toMatchObject({
+        status: 'REJECTED',
+        failedCheck: 'STOP_LOSS_REQUIRED',
       });
     });
 

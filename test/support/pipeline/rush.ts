@@ -66,7 +66,12 @@ export async function checkAtOnce(
   await Promise.all(
     contexts.map(async (context) => {
       await context.funds.refresh(accountId, 0);
-      await Promise.all(placed.map((order) => prepare(context, order)));
+      const held = await pipeline.sql<{ id: number }>(
+        `select instrument_id as id from positions where account_id = $1 and status = 'OPEN'`,
+        [accountId],
+      );
+      const ids = held.map(({ id }) => id);
+      await Promise.all(placed.map((order) => prepare(context, order, ids)));
     }),
   );
   const holder = await pipeline.parts.database.reads.connect();

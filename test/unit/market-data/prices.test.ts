@@ -380,6 +380,19 @@ describe('a pushed price', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it('is seen as a jump from the price that was forgotten for it, though not from one it stood against', async () => {
+    const { prices, last } = reader({ stored: pushed.stored });
+    await prices.pull([INFY]);
+    prices.forget([INFY.id]);
+    await prices.refresh([INFY]);
+    expect(last(INFY.id)).toBe('90');
+    expect(prices.peek(INFY.id)?.previous?.toFixed()).toBe('100.05');
+    const standing = reader(pushed);
+    await standing.prices.pull([INFY]);
+    expect(standing.last(INFY.id)).toBe('90');
+    expect(standing.prices.peek(INFY.id)?.previous ?? null).toBeNull();
+  });
+
   it('is the only kind there is with PRICE_SOURCE=push: the broker is never asked', async () => {
     const { prices, calls, last } = reader({ stored: pushed.stored, pushedOnly: true });
     await prices.pull([INFY]);

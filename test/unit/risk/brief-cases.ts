@@ -22,6 +22,20 @@ const reducing = (changes: OrderChanges = {}): InputChanges => ({
   const byOperators = { ...halted, haltExits: 'operatorOnly' } as const;
   const lowering = { tradingState: 'REDUCING', tradingStateReason: null } as const;
   table('CIRCUIT_BREAKER', [
+    [
+      'refuses to move a stop away during a halt',
+      {
+        ...reducing({ role: 'STOP', reduceOnly: true }),
+        account: halted,
+        widened: { loss: '500', by: '300' },
+      },
+      'FAIL',
+    ],
+    [
+      'lets a stop move away while trading is active',
+      { ...reducing({ role: 'STOP', reduceOnly: true }), widened: { loss: '500', by: '300' } },
+      'PASS',
+    ],
     ['passes an entry while trading is ACTIVE', {}, 'PASS', 'trading is ACTIVE'],
     [
       'refuses an entry while trading is HALTED, with the reason of the halt',
@@ -239,6 +253,29 @@ const reducing = (changes: OrderChanges = {}): InputChanges => ({
 {
   table('RISK_PER_TRADE', [
     [
+      'passes a stop moved away while what is held loses no more than the limit at it',
+      { ...reducing(), widened: { loss: '2000', by: '100' } },
+      'PASS',
+      'risk, with 2,000.00 of what is held, 2,000.00 is within 2,000.00 (2% of 100,000.00)',
+    ],
+    [
+      'fails it a paisa farther',
+      { ...reducing(), widened: { loss: '2000.01', by: '0.01' } },
+      'FAIL',
+      'risk, with 2,000.01 of what is held, 2,000.01 is over the limit 2,000.00 (2% of 100,000.00)',
+    ],
+    [
+      'counts what is held with what is still to fill',
+      { order: { quantity: 1 }, widened: { loss: '1980.01', by: '1' } },
+      'FAIL',
+    ],
+    [
+      'fails a stop that is taken away from what is held',
+      { ...reducing(), widened: { loss: null, by: null } },
+      'FAIL',
+      'without its stop nothing bounds the loss of what is held',
+    ],
+    [
       'passes a risk of just the limit',
       { order: { quantity: 100 } },
       'PASS',
@@ -318,6 +355,28 @@ const reducing = (changes: OrderChanges = {}): InputChanges => ({
     ],
     ['fails over the limit', { dayPnl: '-6000.01' }, 'FAIL'],
     ['counts the open risk of everything else', { dayPnl: '-1000', openRisk: '4800.01' }, 'WARN'],
+    [
+      'counts what a stop moved away adds',
+      { ...reducing(), dayPnl: '-5900', widened: { loss: '500', by: '100.01' } },
+      'WARN',
+    ],
+    [
+      'fails while the price of what is held is old',
+      { oldPrice: { of: 'NSE:INFY', ageMs: 12_000.4 } },
+      'FAIL',
+      "the price of NSE:INFY, which is held, is 12000 ms old: the day's loss can not be told",
+    ],
+    [
+      'fails while it is not known',
+      { oldPrice: { of: 'NSE:INFY', ageMs: null } },
+      'FAIL',
+      "the price of NSE:INFY, which is held, is not known: the day's loss can not be told",
+    ],
+    [
+      'does not hold back what only reduces for it',
+      { ...reducing(), oldPrice: { of: 'NSE:INFY', ageMs: null } },
+      'SKIP',
+    ],
     ['does not count a profit against open risk', { dayPnl: '100000', openRisk: '5800.01' }, 'WARN'],
     ['fails when the day began with nothing', { riskCapital: '0' }, 'FAIL'],
     ['fails when the day began below nothing', { riskCapital: '-10' }, 'FAIL'],

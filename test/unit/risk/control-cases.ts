@@ -175,6 +175,25 @@ table('TRIGGER_SANITY', [
     },
     'FAIL',
   ],
+  [
+    'takes 2% as the band of an index future',
+    {
+      instrument: { ...FUTURE, underlying: 'NIFTY' },
+      order: stop({ triggerPrice: '1000.00', price: '1020.00' }),
+      price: price({ last: '999.00' }),
+    },
+    'PASS',
+  ],
+  [
+    'fails an index future outside it',
+    {
+      instrument: { ...FUTURE, underlying: 'NIFTY' },
+      order: stop({ triggerPrice: '1000.00', price: '1020.05' }),
+      price: price({ last: '999.00' }),
+    },
+    'FAIL',
+    "once triggered at 1000.00 the limit is 20.05 away, outside the exchange's 20.00",
+  ],
   ['knows no band of shares', { order: stop({ price: '4900.00' }) }, 'PASS'],
   [
     'only warns of an exit outside the band',

@@ -203,3 +203,21 @@ describe('the keys in use', () => {
     expect(keyText({ instrumentId: 4, product: 'MIS' })).toBe('4/MIS');
   });
 });
+
+describe('the open risk from last prices', () => {
+  const long = position({ quantity: 10, stopLoss: '2430' });
+
+  it('is from cost without them, and from the last price with them: what was lost until then is lost already', () => {
+    expect(openRiskOf([long], []).toFixed()).toBe('200');
+    expect(openRiskOf([long], [], () => decimal(2435)).toFixed()).toBe('50');
+    expect(openRiskOf([long], [], () => decimal(2470)).toFixed()).toBe('400');
+    expect(openRiskOf([long], [], () => decimal(2425)).toFixed()).toBe('0');
+    expect(openRiskOf([long], [], () => null).toFixed()).toBe('200');
+  });
+
+  it('is measured the other way for a short position', () => {
+    const short = position({ quantity: -10, stopLoss: '2470' });
+    expect(openRiskOf([short], [], () => decimal(2460)).toFixed()).toBe('100');
+    expect(openRiskOf([short], [], () => decimal(2480)).toFixed()).toBe('0');
+  });
+});

@@ -261,6 +261,8 @@ export interface InputChanges {
   readonly riskCapital?: string;
   readonly dayPnl?: string;
   readonly openRisk?: string;
+  readonly oldPrice?: CheckInput['oldPrice'];
+  readonly widened?: { readonly loss: string | null; readonly by: string | null };
   readonly strategy?: Partial<StrategyView> | null;
   /** Limits of the order's strategy, judged over `ownPositions` and the live orders of that strategy. */
   readonly own?: Partial<OwnLimits>;
@@ -312,6 +314,10 @@ export function input(changes: InputChanges = {}): CheckInput {
     price: seen,
     reference,
     effect: effectOf(judged, positions, liveOrders),
+    widened:
+      changes.widened === undefined
+        ? null
+        : { loss: exact(changes.widened.loss), by: exact(changes.widened.by) },
     liveOrders,
     positions,
     marginPerUnit: exact(margin),
@@ -319,6 +325,7 @@ export function input(changes: InputChanges = {}): CheckInput {
     availableFunds: exact(funds),
     riskCapital: decimal(changes.riskCapital ?? '100000'),
     dayPnl: decimal(changes.dayPnl ?? '0'),
+    oldPrice: changes.oldPrice ?? null,
     openRisk: changes.openRisk === undefined ? openRiskOf(positions, liveOrders) : decimal(changes.openRisk),
   };
 }

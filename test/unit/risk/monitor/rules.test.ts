@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { oldestPriceAgeMs } from '../../../../src/risk/monitor/monitor.ts';
 import { decimal } from '../../../../src/domain/money.ts';
 import { ORDER_STATUSES } from '../../../../src/domain/order-status.ts';
 import type { Severity } from '../../../../src/risk/monitor/monitor.ts';
@@ -428,9 +429,9 @@ describe('the plan of alerts', () => {
     expect(plan([told('WARNING')], { 'risk:x': 'WARNING' })).toEqual({ clear: [], raise: [] });
   });
 
-  it('raises what worsens or eases', () => {
+  it('raises what worsens, and leaves what eases standing as it was told and acknowledged', () => {
     expect(plan([told('CRITICAL')], { 'risk:x': 'WARNING' }).raise).toEqual([told('CRITICAL')]);
-    expect(plan([told('WARNING')], { 'risk:x': 'CRITICAL' }).raise).toEqual([told('WARNING')]);
+    expect(plan([told('WARNING')], { 'risk:x': 'CRITICAL' })).toEqual({ clear: [], raise: [] });
   });
 
   it('ends what nothing names any more, and never an alert of somebody else', () => {
@@ -444,5 +445,13 @@ describe('the plan of alerts', () => {
     const held = [{ condition: 'risk:x', severity: null }];
     expect(plan(held, { 'risk:x': 'CRITICAL' })).toEqual({ clear: [], raise: [] });
     expect(plan(held)).toEqual({ clear: [], raise: [] });
+  });
+});
+
+describe('the age of the prices behind a figure', () => {
+  it('is that of the oldest, and unknown where one is unknown or nothing is held', () => {
+    expect(oldestPriceAgeMs([{ priceAgeMs: 120.4 }, { priceAgeMs: 4000 }])).toBe(4000);
+    expect(oldestPriceAgeMs([{ priceAgeMs: 120 }, { priceAgeMs: null }])).toBeNull();
+    expect(oldestPriceAgeMs([])).toBeNull();
   });
 });
