@@ -41,14 +41,19 @@ export interface SingleChannel extends ChannelTerms {
 export interface Pack<Message> {
   readonly alerts: readonly AlertMessage[];
   readonly message: Message;
+  /** How much its lines leave out, so that much fits few messages; 0: nothing. */
+  readonly density: number;
 }
 
 /** A way to reach a person that takes few messages: several alerts share one. */
 export interface PackingChannel<Message = unknown> extends ChannelTerms {
   /** Alerts that are not CRITICAL wait so long for others to share their message, milliseconds. */
   readonly gatherMs: number;
-  /** The first message to send of what waits, gravest first. Pure; `waiting` is not empty. */
-  packFirst(waiting: readonly AlertMessage[]): Pack<Message>;
+  /**
+   * The first message to send of what waits, gravest first; `density` is that of the message before it. Pure;
+   * `waiting` is not empty.
+   */
+  packFirst(waiting: readonly AlertMessage[], density: number): Pack<Message>;
   /**
    * The id of the message that was sent, perhaps for the second time. Throws ChannelError; `signal` ends it early.
    */

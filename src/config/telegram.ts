@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CHAT_ROLES, type ChatRole } from '../domain/chat.ts';
+import { ALERT_TYPES, canBeOff, isAlertType } from '../domain/alert-types.ts';
 import { OUTCOME_TYPES, type OutcomeType } from '../domain/order-outcome.ts';
 
 /** How a type of alert reaches the chat: with sound, without, or not at all. */
@@ -11,20 +12,6 @@ const DEFAULT_MODES: Readonly<Record<string, AlertMode>> = {
   order_filled: 'silent',
   order_cancelled: 'silent',
 };
-
-/** Trading goes wrong without these; whatever is CRITICAL comes too, however its type is set. */
-const ALWAYS_ON: ReadonlySet<string> = new Set([
-  'order_rejected',
-  'order_unknown',
-  'command_failed',
-  'kill_switch_triggered',
-  'broker_session_expired',
-  'daily_loss_limit',
-  'drawdown_limit',
-  'position_loss_limit',
-  'broker_contradiction',
-  'worker_down',
-]);
 
 /**
  * Telegram's own senders: the anonymous admin of a group, posts of a linked channel, and a channel that writes in a
@@ -104,9 +91,11 @@ function modes(text: string, context: z.RefinementCtx): ReadonlyMap<string, Aler
   for (const part of listed(text)) {
     const [type = '', mode = '', ...rest] = part.split('=');
     const known = ALERT_MODES.find((one) => one === mode);
-    if (!/^[a-z][a-z0-9_]{0,63}$/.test(type) || known === undefined || rest.length > 0) {
+    if (known === undefined || rest.length > 0) {
       refuse(context, 'must be types with on, silent or off, separated by commas: order_filled=on');
-    } else if (known === 'off' && ALWAYS_ON.has(type)) {
+    } else if (!isAlertType(type)) {
+      refuse(context, `names ${type.slice(0, 64)}, which is no type of alert; docs/telegram.md lists them`);
+    } else if (known === 'off' && !canBeOff(type)) {
       refuse(context, `must not switch ${type} off: money is lost unheard`);
     } else found.set(type, known);
   }
@@ -161,8 +150,13 @@ export function telegramOf(env: Environment): TelegramConfig | null {
   };
 }
 
-/** Ends of orders that are told: those of a type that is not off. None without Telegram. */
+/**
+ * Ends of orders that are written although they are mere news: those of a type that is not off, and none without
+ * Telegram. What went wrong is written in any case, for every channel and the API; its setting is the chat's alone.
+ */
 export function toldOutcomes(telegram: TelegramConfig | null): ReadonlySet<OutcomeType> {
   if (telegram === null) return new Set();
-  return new Set(OUTCOME_TYPES.filter((type) => telegram.modes.get(type) !== 'off'));
+  return new Set(
+    OUTCOME_TYPES.filter((type) => ALERT_TYPES[type] === 'NEWS' && telegram.modes.get(type) !== 'off'),
+  );
 }

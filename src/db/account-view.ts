@@ -12,6 +12,7 @@ import {
 } from '../domain/order.ts';
 import { type OrderStatus, UNSETTLED_STATUSES, isFinal, isLive } from '../domain/order-status.ts';
 import { type Decimal, ZERO } from '../domain/money.ts';
+import type { AlertType } from '../domain/alert-types.ts';
 import { OUTCOME_EVENT, type OutcomeType, outcomeId, outcomeOf } from '../domain/order-outcome.ts';
 import { assert } from '../lib/assert.ts';
 import type { HandedOver, Loaded, Needs } from './account-load.ts';
@@ -346,7 +347,7 @@ export class AccountView {
    */
   private tellOutcome(order: Order): void {
     const outcome = outcomeOf(order);
-    if (outcome === null || !this.tells.has(outcome.type)) return;
+    if (outcome === null || (outcome.severity === 'INFO' && !this.tells.has(outcome.type))) return;
     const id = outcomeId(order);
     this.set<AlertRow>('alerts').put(id, {
       ...outcome,
@@ -694,8 +695,8 @@ export class AccountView {
   raiseAlert(
     alert: Omit<
       AlertRow,
-      'accountId' | 'at' | 'clearedAt' | 'acknowledgedAt' | 'acknowledgedBy' | 'routedAt'
-    >,
+      'accountId' | 'type' | 'at' | 'clearedAt' | 'acknowledgedAt' | 'acknowledgedBy' | 'routedAt'
+    > & { readonly type: AlertType },
   ): void {
     const standing = this.standingAlert(alert.condition);
     if (standing !== null && SEVERITY[standing.severity] >= SEVERITY[alert.severity]) return;

@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { AlertSeverity } from './alert-delivery.ts';
+import type { AlertType } from './alert-types.ts';
 import { type Decimal, formatMoneyForPeople } from './money.ts';
 import { type Order, averageFillPrice, isExit } from './order.ts';
 
 /** How an order can end, as people are told of it. */
-export const OUTCOME_TYPES = ['order_rejected', 'order_filled', 'order_cancelled', 'order_expired'] as const;
+export const OUTCOME_TYPES = [
+  'order_rejected',
+  'order_filled',
+  'order_cancelled',
+  'order_expired',
+] as const satisfies readonly AlertType[];
 export type OutcomeType = (typeof OUTCOME_TYPES)[number];
 
 /** Begins the condition of an alert that tells an event: it stands for nothing that could end. */
@@ -18,6 +24,10 @@ export interface Outcome {
     /** What ended, without the reason: lines with the same reason are told together. */
     readonly line: string;
     readonly why: string | null;
+    /** "REJECTED by the broker": with the reason, what orders that are told together share. */
+    readonly how: string;
+    /** "BUY 10 RELIANCE at ₹2,450.05": what is left to say of each. */
+    readonly short: string;
     readonly clientOrderId: string;
   };
 }
@@ -30,30 +40,26 @@ export function outcomeOf(order: Order): Outcome | null {
   if (order.cause === 'EXTERNAL') return null;
   switch (order.status) {
     case 'FILLED':
-      return outcome(order, 'order_filled', 'INFO', `filled ${filledText(order)}`, null);
+      return outcome(order, { type: 'order_filled', severity: 'INFO', how: 'filled', why: null });
     case 'CANCELLED':
-      return outcome(order, 'order_cancelled', 'INFO', `cancelled${partText(order)}`, order.statusReason);
+      return outcome(order, {
+        ...{ type: 'order_cancelled', severity: 'INFO' },
+        ...{ how: 'cancelled', why: order.statusReason },
+      });
     case 'EXPIRED':
-      return outcome(
-        order,
-        'order_expired',
-        graveForExits(order),
-        `expired${partText(order)}`,
-        order.statusReason,
-      );
+      return outcome(order, {
+        ...{ type: 'order_expired', severity: graveForExits(order) },
+        ...{ how: 'expired', why: order.statusReason },
+      });
     case 'REJECTED': {
       const by = { OMS: 'the OMS', BROKER: 'the broker', EXCHANGE: 'the exchange' }[
         order.rejectedBy ?? 'OMS'
       ];
       const check = order.failedCheck === null ? '' : `${order.failedCheck}: `;
-      const why = `${check}${order.statusReason ?? 'no reason was given'}`;
-      return outcome(
-        order,
-        'order_rejected',
-        graveForExits(order),
-        `REJECTED by ${by}${partText(order)}`,
-        why,
-      );
+      return outcome(order, {
+        ...{ type: 'order_rejected', severity: graveForExits(order), how: `REJECTED by ${by}` },
+        why: `${check}${order.statusReason ?? 'no reason was given'}`,
+      });
     }
     case 'PENDING':
     case 'VALIDATED':
@@ -81,23 +87,29 @@ function graveForExits(order: Order): AlertSeverity {
 
 function outcome(
   order: Order,
-  type: OutcomeType,
-  severity: AlertSeverity,
-  how: string,
-  why: string | null,
+  { type, severity, how, why }: Pick<Outcome, 'type' | 'severity'> & Pick<Outcome['details'], 'how' | 'why'>,
 ): Outcome {
-  const what = `${order.side} ${order.quantity} ${order.exchange}:${order.symbol} ${order.product}`;
-  const line = `${what} ${termsText(order)}${how} (${order.clientOrderId})`;
+  const { side, quantity, exchange, symbol, product, clientOrderId, status } = order;
+  const ended = `${how}${status === 'FILLED' ? filledText(order) : partText(order)}`;
+  const line = `${side} ${quantity} ${exchange}:${symbol} ${product} ${termsText(order)}${ended} (${clientOrderId})`;
   const message = why === null ? line : `${line}: ${why}`;
-  return { type, severity, message, details: { line, why, clientOrderId: order.clientOrderId } };
+  return { type, severity, message, details: { line, why, how, short: shortText(order), clientOrderId } };
+}
+
+function shortText(order: Order): string {
+  const { role, side, quantity, filledQuantity, symbol, status } = order;
+  const average = status === 'FILLED' ? averageFillPrice(order) : null;
+  const part = status !== 'FILLED' && filledQuantity > 0 ? `${filledQuantity}/` : '';
+  const price = average === null ? '' : ` at ${rupees(average)}`;
+  return `${role === 'ENTRY' ? '' : `${role} `}${side} ${part}${quantity} ${symbol}${price}`;
 }
 
 function termsText({ orderType, price, triggerPrice, role }: Order): string {
   const parts = [
     role === 'ENTRY' ? '' : role,
     orderType,
-    price === null ? '' : `at ${formatMoneyForPeople(price)}`,
-    triggerPrice === null ? '' : `trigger ${formatMoneyForPeople(triggerPrice)}`,
+    price === null ? '' : `at ${rupees(price)}`,
+    triggerPrice === null ? '' : `trigger ${rupees(triggerPrice)}`,
   ].filter((part) => part !== '');
   return `${parts.join(' ')} `;
 }
@@ -105,7 +117,7 @@ function termsText({ orderType, price, triggerPrice, role }: Order): string {
 function filledText(order: Order): string {
   const average = averageFillPrice(order);
   if (average === null) return '';
-  return `at ${formatMoneyForPeople(average)}, value ${rupees(order.filledValue)}`;
+  return ` at ${rupees(average)}, value ${rupees(order.filledValue)}`;
 }
 
 function partText(order: Order): string {

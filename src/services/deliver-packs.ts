@@ -35,12 +35,16 @@ export async function deliverPacks(
   const givenUp: { due: DueDelivery; error: string }[] = [];
   const accounts = new Set<string>();
   let delivered = 0;
-  let gathered = false;
+  let density = 0;
+  let gatheredMs: number | null = null;
   while (!isOver(signal) && performance.now() - startedMs < RUN_MS) {
     const due = await readDueDeliveries(context.db, channel.name, LOOKED_AT);
-    gathered ||= isReady(due, channel.gatherMs);
-    if (due.length === 0 || !gathered) break;
-    const pack = channel.packFirst(due.map(messageOf));
+    // What waited when the first message was packed goes on; what came since gathers as that did.
+    const sinceMs: number = gatheredMs === null ? Infinity : performance.now() - gatheredMs;
+    if (!isReady(due, Math.min(channel.gatherMs, sinceMs))) break;
+    gatheredMs ??= performance.now();
+    const pack = channel.packFirst(due.map(messageOf), density);
+    ({ density } = pack);
     const told = due.filter(({ alertId }) => pack.alerts.some((alert) => alert.alertId === alertId));
     const failure = await handOver(channel, pack, signal);
     if (failure instanceof ChannelError) {

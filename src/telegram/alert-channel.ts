@@ -26,7 +26,7 @@ export function createTelegramChannel(options: AlertChannelOptions): PackingChan
     offTypes,
     ...(escalatesAfterMs === null ? {} : { escalatesAfterMs }),
     gatherMs: GATHER_MS,
-    packFirst: (waiting) => packFirst(waiting, options),
+    packFirst: (waiting, density) => packFirst(waiting, options, density),
     deliverPack: async ({ message }, signal) => {
       const send = (outgoing: Outgoing) => sender.send(chatId, outgoing, { mostMs: LONGEST_WAIT_MS, signal });
       try {

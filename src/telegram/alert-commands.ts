@@ -1,3 +1,4 @@
+import { ALERT_TYPES, canBeOff, isAlertType } from '../domain/alert-types.ts';
 import { listMutes } from '../db/stores/chat-store.ts';
 import { acknowledgeAlerts } from '../services/acknowledge-alert.ts';
 import { muteAlerts } from '../services/mute-alerts.ts';
@@ -5,11 +6,10 @@ import { AlreadyDoneError, onceForUpdate } from '../services/once-for-update.ts'
 import { type AlertRow, findAlertsByCode, listUnseenAlerts } from '../services/read-lists.ts';
 import { type Asker, type Desk, actorOf } from './desk.ts';
 import { stampOf } from './figures.ts';
-import { accountMark, shortIdOf } from './pack-alerts.ts';
-import { type RichText, bold, concat, cut, lines, plain, quoted } from './rich-text.ts';
+import { accountMark, shortIdOf } from './alert-lines.ts';
+import { type RichText, bold, code, concat, cut, lines, plain, quoted } from './rich-text.ts';
 
 const MAX_MUTE_MINUTES = 1440;
-const TYPE = /^[a-z][a-z0-9_]{0,63}$/;
 /** Alerts that one answer names; the others are counted. */
 const MAX_NAMED = 20;
 /** Of an alert's text, as much as a line of a list repeats. */
@@ -18,6 +18,10 @@ const LINE_LENGTH = 150;
 const MAX_ACKNOWLEDGED = 500;
 /** Telegram tells when something was written in whole seconds. */
 const SECOND_MS = 1000;
+
+const MUTABLE = Object.keys(ALERT_TYPES)
+  .filter((type) => isAlertType(type) && canBeOff(type))
+  .join(', ');
 
 /** Lists what is muted, or mutes a type of alerts of every account. */
 export async function mute(desk: Desk, argument: string, asker: Asker): Promise<RichText> {
@@ -32,10 +36,14 @@ export async function mute(desk: Desk, argument: string, asker: Asker): Promise<
   }
   const [type = '', minutesText = ''] = argument.split(/\s+/);
   const minutes = Number(minutesText);
-  if (!TYPE.test(type) || !/^\d{1,4}$/.test(minutesText) || minutes > MAX_MUTE_MINUTES) {
-    return plain(
-      `/mute TYPE MINUTES, at most ${MAX_MUTE_MINUTES}; 0 ends it. Types are the titles of alerts: order_filled`,
-    );
+  if (!/^\d{1,4}$/.test(minutesText) || minutes > MAX_MUTE_MINUTES) {
+    return plain(`/mute TYPE MINUTES, at most ${MAX_MUTE_MINUTES}; 0 ends it`);
+  }
+  if (!isAlertType(type)) {
+    return concat('There is no type of alert ', code(cut(type, 64)), `. Those that can be muted: ${MUTABLE}`);
+  }
+  if (minutes > 0 && !canBeOff(type)) {
+    return plain(`Refused: ${type} can not be muted, since money is lost unheard. These can: ${MUTABLE}`);
   }
   await once(desk, asker, (inside) =>
     muteAlerts(inside, { accountId, channel, type, minutes, actor: actorOf(asker) }),

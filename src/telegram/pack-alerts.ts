@@ -1,7 +1,16 @@
 import type { AlertMessage, Pack } from '../alert-channels/port.ts';
 import { istDateOf, istTimeOfDay } from '../domain/calendar.ts';
+import {
+  DENSITIES,
+  type Density,
+  type Section,
+  accountMark,
+  ackOf,
+  sectionsOf,
+  titleOf,
+} from './alert-lines.ts';
 import type { Outgoing } from './port.ts';
-import { type RichText, bold, code, concat, join, lines, plain, quoted, shorten } from './rich-text.ts';
+import { type RichText, bold, concat, join, lines, plain, quoted, shorten } from './rich-text.ts';
 
 /** PAPER or LIVE: the first word of every message, so that nobody takes paper for money. */
 export type TradingMode = 'PAPER' | 'LIVE';
@@ -14,34 +23,42 @@ export interface PackOptions {
 
 /** Telegram's limit is 4096 units of UTF-16. */
 export const MAX_MESSAGE = 4096;
-/** One alert among others; the whole of it is on the admin API. */
-const MAX_LINE = 700;
 /** One alert alone. */
 const MAX_ALONE = 3000;
 /** So many waiting CRITICAL alerts have a message each; more share messages, of their own kind alone. */
 const ALONE = 3;
+/** What would take more messages than this is told in fewer words. */
+const FEW_MESSAGES = 5;
+/** Of a message, what its own head may take. */
+const HEAD = 40;
 
 /**
  * The first message of what waits. CRITICAL alerts go first, each alone, unless many wait; the others follow in as few
- * messages as the limit allows, by type and, within it, by reason. Pure; `waiting` has the gravest first.
+ * messages as the limit allows, by type and, within it, by reason. When that would be too many, lines leave out what
+ * they share; `density` is what the message before left out, and is kept while there is more than one message to send.
+ * Pure; `waiting` has the gravest first.
  */
-export function packFirst(waiting: readonly AlertMessage[], options: PackOptions): Pack<Outgoing> {
+export function packFirst(
+  waiting: readonly AlertMessage[],
+  options: PackOptions,
+  density = 0,
+): Pack<Outgoing> {
   const critical = waiting.filter(({ severity }) => severity === 'CRITICAL');
   const [first] = critical;
   if (first !== undefined && critical.length <= ALONE) {
-    return { alerts: [first], message: { ...aloneText(first, options.mode), silent: false } };
+    return { alerts: [first], message: { ...aloneText(first, options.mode), silent: false }, density };
   }
   const kind = first === undefined ? waiting : critical;
-  return packTogether(kind, first === undefined ? 'alerts' : 'CRITICAL alerts', options);
+  return packTogether(kind, first === undefined ? 'alerts' : 'CRITICAL alerts', options, density);
 }
 
 function aloneText(alert: AlertMessage, mode: TradingMode): RichText {
   const again = alert.reminder === 0 ? '' : ` (told ${alert.reminder + 1} times, not acknowledged)`;
   const message = lines(
     bold(`${mode} 🔴 CRITICAL: ${titleOf(alert.type)}`),
-    concat(plain(stampOf(alert)), accountOf(alert), again),
+    concat(plain(stampOf(alert)), ' ', accountMark(alert.accountId).trimEnd(), again),
     shorten(quoted(alert.message), MAX_ALONE),
-    plain(`Seen? /ack_${shortIdOf(alert.alertId)}`),
+    plain(`Seen? ${ackOf(alert)}`),
   );
   return shorten(message, MAX_MESSAGE);
 }
@@ -50,89 +67,52 @@ function packTogether(
   alerts: readonly AlertMessage[],
   what: string,
   { mode, silentTypes }: PackOptions,
+  atLeast: number,
 ): Pack<Outgoing> {
+  const { density, sections } = layOut(alerts, atLeast);
   const taken: AlertMessage[] = [];
-  const sections: RichText[] = [];
+  const parts: RichText[] = [];
   // Room for the head, whose count grows with what is taken.
-  let left = MAX_MESSAGE - `${mode} ${MAX_MESSAGE} ${what}\n`.length;
-  for (const group of groupsOf(alerts)) {
-    const head = headOf(group);
-    let section: RichText | null = null;
-    for (const alert of group) {
-      const line = shorten(lineOf(alert), MAX_LINE);
-      const next: RichText = section === null ? lines('', head, line) : lines(section, line);
+  let left = MAX_MESSAGE - HEAD;
+  for (const { head, lines: entries } of sections) {
+    let part: RichText | null = null;
+    for (const { alert, text } of entries) {
+      const next: RichText = part === null ? lines('', head, text) : lines(part, text);
       if (next.text.length + 1 > left) break;
-      section = next;
+      part = next;
       taken.push(alert);
     }
-    if (section === null) break;
-    sections.push(section);
-    left -= section.text.length + 1;
+    if (part === null) break;
+    parts.push(part);
+    left -= part.text.length + 1;
   }
   const title = bold(`${mode} ${taken.length === 1 ? what.replace(/s$/, '') : `${taken.length} ${what}`}`);
   const silent = taken.every(({ type, severity }) => severity !== 'CRITICAL' && silentTypes.has(type));
-  return { alerts: taken, message: { ...join([title, ...sections], '\n'), silent } };
+  return { alerts: taken, message: { ...join([title, ...parts], '\n'), silent }, density };
 }
 
-/** Alerts of one type and, where ends of orders share it, one reason; in the order of their first. */
-function groupsOf(alerts: readonly AlertMessage[]): AlertMessage[][] {
-  const groups = new Map<string, AlertMessage[]>();
-  for (const alert of alerts) {
-    const key = `${alert.severity}/${alert.type}/${reasonOf(alert) ?? ''}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [alert]);
-    else group.push(alert);
+/** With as many words as few messages have room for. */
+function layOut(
+  alerts: readonly AlertMessage[],
+  atLeast: number,
+): { readonly density: Density; readonly sections: readonly Section[] } {
+  let laid: { density: Density; sections: readonly Section[] } = { density: 0, sections: [] };
+  for (const density of DENSITIES) {
+    laid = { density, sections: sectionsOf(alerts, density) };
+    const messages = unitsOf(laid.sections) / (MAX_MESSAGE - HEAD);
+    if (messages <= (density < atLeast ? 1 : FEW_MESSAGES)) break;
   }
-  return [...groups.values()];
+  return laid;
 }
 
-const MARKS = { CRITICAL: '🔴', WARNING: '⚠️', INFO: 'ℹ️' } as const satisfies Record<
-  AlertMessage['severity'],
-  string
->;
-
-function headOf(group: readonly AlertMessage[]): RichText {
-  const [first] = group;
-  if (first === undefined) return plain('');
-  const reason = reasonOf(first);
-  const title = bold(
-    `${MARKS[first.severity]} ${titleOf(first.type)}${group.length > 1 ? ` (${group.length})` : ''}`,
-  );
-  return reason === null ? title : lines(title, shorten(quoted(reason), MAX_LINE));
-}
-
-function lineOf(alert: AlertMessage): RichText {
-  const text = typeof alert.details['line'] === 'string' ? alert.details['line'] : alert.message;
-  const ack = alert.severity === 'CRITICAL' ? ` /ack_${shortIdOf(alert.alertId)}` : '';
-  return concat(code(istTimeOfDay(alert.at)), ' ', accountOf(alert), quoted(text), ack);
-}
-
-/** Why an order ended, where the alert keeps it apart. */
-function reasonOf({ details }: AlertMessage): string | null {
-  return typeof details['line'] === 'string' && typeof details['why'] === 'string' ? details['why'] : null;
-}
-
-function titleOf(type: string): string {
-  const words = type.replaceAll('_', ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
+function unitsOf(sections: readonly Section[]): number {
+  const lengths = sections.flatMap(({ head, lines: entries }) => [
+    head.text.length + 2,
+    ...entries.map(({ text }) => text.text.length + 1),
+  ]);
+  return lengths.reduce((total, length) => total + length, 0);
 }
 
 function stampOf({ at }: AlertMessage): string {
   return `${istDateOf(at)} ${istTimeOfDay(at)} IST`;
-}
-
-function accountOf({ accountId }: AlertMessage): string {
-  return accountMark(accountId);
-}
-
-export function accountMark(accountId: string): string {
-  return accountId === DEFAULT ? '' : `[${accountId}] `;
-}
-
-/** The account of a user who has only one: not worth a word. */
-const DEFAULT = 'main';
-
-/** Enough of an alert's id to name it among those that stand. */
-export function shortIdOf(alertId: string): string {
-  return alertId.replaceAll('-', '').slice(-8);
 }

@@ -6,7 +6,7 @@ import { type PositionView, readPositions } from '../services/read-positions.ts'
 import { type RiskView, readRisk } from '../services/read-risk.ts';
 import type { Desk } from './desk.ts';
 import { ageText, gain, limitText, percent, rupees, stampOf, timeOf } from './figures.ts';
-import { accountMark, shortIdOf } from './pack-alerts.ts';
+import { accountMark, shortIdOf } from './alert-lines.ts';
 import { type RichText, bold, code, concat, cut, lines, plain, quoted } from './rich-text.ts';
 
 /** Rows that a view shows; more are on the admin API. */

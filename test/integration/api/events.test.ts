@@ -147,7 +147,7 @@ describe('the event stream', () => {
         needs: { openAlerts: true },
         run: (view) =>
           view.raiseAlert({
-            ...{ id, severity: 'INFO', type: 'test', message: 'm', details: {}, orderId, condition: id },
+            ...{ id, severity: 'INFO', type: 'near_stop', message: 'm', details: {}, orderId, condition: id },
           }),
       });
     };

@@ -107,7 +107,7 @@ describe('a trading day', () => {
     await moveTo('2026-11-25', '08:00');
     await poll('leftover');
     expect(await pipeline.order(order.id)).toMatchObject({ status: 'EXPIRED', filledQuantity: 4 });
-    expect(await alertsOf('leftover')).toEqual([]);
+    expect(await alertsOf('leftover')).toEqual(['order_expired']);
     await everythingAddsUp();
   });
 
@@ -135,7 +135,7 @@ describe('a trading day', () => {
     await moveTo('2026-11-24', '08:00');
     await poll('afterclose');
     expect(await pipeline.order(order.id)).toMatchObject({ status: 'EXPIRED', filledQuantity: 3 });
-    expect(await alertsOf('afterclose')).toEqual(['trade_corrected']);
+    expect((await alertsOf('afterclose')).sort()).toEqual(['order_expired', 'trade_corrected']);
     await everythingAddsUp();
   });
 
@@ -311,7 +311,7 @@ describe('a trading day', () => {
       filledQuantity: 3,
       brokerStatus: 'CANCELLED',
     });
-    expect(await alertsOf('ttl')).toEqual([]);
+    expect(await alertsOf('ttl')).toEqual(['order_expired']);
     await everythingAddsUp();
   });
 });
@@ -337,7 +337,11 @@ describe('UNKNOWN_POLICY=neverPlaced', () => {
       await control(pipeline.exchange, 'POST', '/orders/show');
       await expect.poll(async () => (await pipeline.order(order.id)).status).toBe('OPEN');
       const told = await pipeline.sql<{ type: string }>('select type from alerts order by at, id');
-      expect(told.map(({ type }) => type)).toEqual(['order_never_placed', 'late_twin']);
+      expect(told.map(({ type }) => type).sort()).toEqual([
+        'late_twin',
+        'order_never_placed',
+        'order_rejected',
+      ]);
       await expectInvariants(pipeline.sql);
     } finally {
       await pipeline.stop();

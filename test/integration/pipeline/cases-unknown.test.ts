@@ -124,7 +124,10 @@ onEachBackend((backend) => {
       expect(ended).toMatchObject({ status: 'REJECTED', rejectedBy: 'OMS', attempt: 1 });
       expect(ended.statusReason).toContain('a person');
       expect(reservedMargin(ended).isZero()).toBe(true);
-      expect(await alertsOf('u2')).toEqual(['CRITICAL order_unknown cleared']);
+      expect(await alertsOf('u2')).toEqual([
+        'CRITICAL order_unknown cleared',
+        'WARNING order_rejected cleared',
+      ]);
       // A new try is a new decision.
       const again = await place('u2');
       await pipeline.waitForStatus(again, 'FILLED');

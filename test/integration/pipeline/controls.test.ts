@@ -339,7 +339,8 @@ describe('each control, through the HTTP API', () => {
     });
     const { json: strategies } = await api.send('GET', '/v1/strategies?accountId=runaway');
     expect(strategies.items).toMatchObject([{ id: 'runaway', enabled: false }]);
-    const alerts = async () => (await api.send('GET', '/v1/alerts?accountId=runaway')).json.items;
+    const alerts = async () =>
+      (await api.send('GET', '/v1/alerts?accountId=runaway&type=strategy_paused')).json.items;
     expect(await alerts()).toMatchObject([
       { severity: 'CRITICAL', type: 'strategy_paused', clearedAt: null },
     ]);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { shortIdOf } from '../../../src/telegram/pack-alerts.ts';
+import { shortIdOf } from '../../../src/telegram/alert-lines.ts';
 import { openAccount } from '../../../src/services/open-account.ts';
 import { ASHA, type Desk, GROUP, privateOf, startDesk } from '../../support/telegram/desk.ts';
 import { eventually } from '../../support/wait.ts';

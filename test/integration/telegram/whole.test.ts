@@ -68,7 +68,7 @@ describe('trading, told and stopped from a phone', () => {
     expect(desk.fake.inChat(ASHA.id).length).toBeLessThanOrEqual(3);
     expect(desk.fake.inChat(ASHA.id)[0]!.silent).toBe(true);
     expect(desk.fake.inChat(ASHA.id)[0]!.text).toMatch(
-      /BUY 1 NSE:\w+ MIS .* filled at [\d,.]+, value ₹[\d,.]+/,
+      /BUY 1 NSE:\w+ MIS .* filled at ₹[\d,.]+, value ₹[\d,.]+/,
     );
     await expectInvariants(pipeline.sql, { atRest: true });
   });

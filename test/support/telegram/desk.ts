@@ -1,6 +1,7 @@
 /** A pipeline with a bot that talks with a fake Bot API, and the people of the tests. */
 import { startTelegram } from '../../../src/runtime/telegram-role.ts';
 import type { AlertSeverity } from '../../../src/domain/alert-delivery.ts';
+import type { AlertType } from '../../../src/domain/alert-types.ts';
 import { type Pipeline, type PipelineOptions, startPipeline } from '../pipeline.ts';
 import { Sender } from '../../../src/telegram/sender.ts';
 import { eventually, waitFor } from '../wait.ts';
@@ -38,7 +39,7 @@ export interface Desk {
   press(person: Person, message: Message, button: string): Promise<void>;
   raise(alert: {
     readonly severity: AlertSeverity;
-    readonly type?: string;
+    readonly type?: AlertType;
     readonly message: string;
     /** Default main. */
     readonly accountId?: string;
@@ -112,7 +113,7 @@ export async function startDesk(options: DeskOptions = {}): Promise<Desk> {
         { what: 'the press to be taken' },
       );
     },
-    raise: async ({ severity, type = 'test_alert', message, accountId = 'main' }) => {
+    raise: async ({ severity, type = 'near_stop', message, accountId = 'main' }) => {
       const { context } = pipeline.parts;
       const id = context.newId();
       await context.withAccount({

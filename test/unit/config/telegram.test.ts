@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/config.ts';
+import { ALERT_TYPES, type AlertType } from '../../../src/domain/alert-types.ts';
 import { toldOutcomes } from '../../../src/config/telegram.ts';
 
 const BOT = { TELEGRAM_BOT_TOKEN: '123456:AAaaBBbbCCccDDddEEee', TELEGRAM_CHAT_ID: '-1001234567890' };
@@ -15,7 +16,7 @@ const problemsOf = (variables: Record<string, string>) => {
 };
 
 describe('the configuration of Telegram', () => {
-  it('is off without a token, and tells no ends of orders then', () => {
+  it('is off without a token, and no news of orders is written then', () => {
     const parsed = parseConfig({ TELEGRAM_CHAT_ID: '1' });
     expect(parsed.ok && parsed.value.telegram).toBeNull();
     expect([...toldOutcomes(null)]).toEqual([]);
@@ -37,13 +38,30 @@ describe('the configuration of Telegram', () => {
     },
   );
 
-  it('takes fills and cancels without sound unless told otherwise, and ends that are off are not written', () => {
+  it('takes fills and cancels without sound unless told otherwise, and news that are off are not written', () => {
     expect([...telegramOf({}).modes]).toEqual([
       ['order_filled', 'silent'],
       ['order_cancelled', 'silent'],
     ]);
-    const off = telegramOf({ TELEGRAM_ALERTS: 'order_filled=off, near_stop=silent' });
-    expect([...toldOutcomes(off)]).toEqual(['order_rejected', 'order_cancelled', 'order_expired']);
+    expect([...toldOutcomes(telegramOf({}))]).toEqual(['order_filled', 'order_cancelled']);
+    const off = telegramOf({ TELEGRAM_ALERTS: 'order_filled=off, near_stop=silent, order_expired=off' });
+    expect([...toldOutcomes(off)]).toEqual(['order_cancelled']);
+  });
+
+  it('lets no type be switched off that money hangs on, and takes no type that there is not', () => {
+    for (const type of Object.keys(ALERT_TYPES) as AlertType[]) {
+      expect(problemsOf({ TELEGRAM_ALERTS: `${type}=silent` })).toEqual([]);
+      expect(problemsOf({ TELEGRAM_ALERTS: `${type}=off` })).toEqual(
+        ALERT_TYPES[type] === 'ALWAYS' ? ['TELEGRAM_ALERTS'] : [],
+      );
+    }
+    for (const name of ['order_filed', 'toString', 'constructor', 'ORDER_FILLED']) {
+      const parsed = parseConfig({ ...BOT, TELEGRAM_ALERTS: `${name}=on` });
+      expect(parsed).toMatchObject({
+        ok: false,
+        error: [{ variable: 'TELEGRAM_ALERTS', problem: expect.stringContaining(name) as string }],
+      });
+    }
   });
 
   it.each(['order_rejected=off', 'kill_switch_triggered=off', 'order_filled=loud', 'order_filled', 'A B=on'])(

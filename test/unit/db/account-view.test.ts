@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Needs } from '../../../src/db/account-load.ts';
 import type { AlertRow } from '../../../src/db/account-rows.ts';
-import { type AccountView, MoreNeeded } from '../../../src/db/account-view.ts';
+import { AccountView, MoreNeeded } from '../../../src/db/account-view.ts';
 import { decimal } from '../../../src/domain/money.ts';
 import type { OrderEvent } from '../../../src/domain/order.ts';
+import type { OutcomeType } from '../../../src/domain/order-outcome.ts';
 import { InvariantError } from '../../../src/lib/assert.ts';
 import { T0, at, order } from '../risk/fixtures.ts';
 import {
@@ -132,6 +133,7 @@ describe('work that throws', () => {
     expect(of.entries.map(({ actor, kind }) => `${actor} ${kind}`)).toEqual([
       'first OrderValidated',
       'third OrderRejected',
+      'third AlertRaised',
     ]);
     expect(of.order(ORDER_ID)).toMatchObject({ status: 'REJECTED', version: 3 });
   });
@@ -204,9 +206,9 @@ describe('two pieces of work in one view', () => {
     const of = view({ orders: [orderRow()] });
     of.attempt('first', (inside) => inside.apply(inside.order(ORDER_ID)!, VALIDATED));
     of.attempt('second', (inside) => inside.apply(inside.order(ORDER_ID)!, REJECTED));
-    expect(tables(of)).toEqual(['orders update 1']);
+    expect(tables(of).sort()).toEqual(['alerts upsert 1', 'orders update 1']);
     expect(of.writes()[0]?.rows[0]).toMatchObject({ id: ORDER_ID, status: 'REJECTED', version: 3 });
-    expect(kinds(of)).toEqual(['OrderValidated', 'OrderRejected']);
+    expect(kinds(of)).toEqual(['OrderValidated', 'OrderRejected', 'AlertRaised']);
   });
 });
 
@@ -705,5 +707,31 @@ describe('the budget', () => {
     expect(of.budgetChanged).toBe(true);
     expect(of.account.budget).toEqual({ placements: 3 });
     expect(loaded().account.budget).toEqual({});
+  });
+});
+
+describe('how orders end, as people are told', () => {
+  const STOP = { status: 'OPEN', role: 'STOP', reduceOnly: true } as const;
+  const raisedBy = (of: AccountView) =>
+    of.entries.filter(({ kind }) => kind === 'AlertRaised').map(({ data }) => JSON.parse(data) as unknown);
+  const end = (fields: Parameters<typeof orderRow>[0], event: OrderEvent, tells?: readonly OutcomeType[]) => {
+    const of = new AccountView(loaded({ orders: [orderRow(fields)] }), ALL, new Set(tells));
+    of.apply(of.order(ORDER_ID)!, event);
+    return raisedBy(of);
+  };
+
+  it('what went wrong is written whatever is switched off', () => {
+    expect(end({}, REJECTED)).toMatchObject([{ severity: 'WARNING', type: 'order_rejected' }]);
+    expect(end(STOP, { kind: 'OrderExpired', reason: 'the day is over' })).toMatchObject([
+      { severity: 'CRITICAL', type: 'order_expired' },
+    ]);
+  });
+
+  it('news are written only where somebody wants them', () => {
+    const cancelled: OrderEvent = { kind: 'OrderCancelled', by: 'test', reason: 'by hand' };
+    expect(end({ status: 'OPEN' }, cancelled)).toEqual([]);
+    expect(end({ status: 'OPEN' }, cancelled, ['order_cancelled'])).toMatchObject([
+      { severity: 'INFO', type: 'order_cancelled' },
+    ]);
   });
 });

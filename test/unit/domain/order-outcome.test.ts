@@ -14,7 +14,7 @@ describe('the end of an order, as it is told', () => {
   it('names what, at which average, worth how much', () => {
     const told = outcomeOf(order({ status: 'FILLED', filledQuantity: 10, filledValue: decimal('24500.50') }));
     expect(told).toMatchObject({ type: 'order_filled', severity: 'INFO' });
-    expect(told!.message).toContain('filled at 2,450.05, value ₹24,500.50');
+    expect(told!.message).toContain('filled at ₹2,450.05, value ₹24,500.50');
     expect(told!.message).toContain('(c-1)');
   });
 

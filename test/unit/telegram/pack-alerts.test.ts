@@ -2,8 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AlertMessage } from '../../../src/alert-channels/port.ts';
 import type { AlertSeverity } from '../../../src/domain/alert-delivery.ts';
-import { MAX_MESSAGE, packFirst, shortIdOf } from '../../../src/telegram/pack-alerts.ts';
+import { outcomeOf } from '../../../src/domain/order-outcome.ts';
+import { type Order, acceptedOrder } from '../../../src/domain/order.ts';
+import { decimal } from '../../../src/domain/money.ts';
+import { ackOf, shortIdOf } from '../../../src/telegram/alert-lines.ts';
+import { MAX_MESSAGE, packFirst } from '../../../src/telegram/pack-alerts.ts';
 import { textProblem } from '../../support/telegram/rules.ts';
+import { orderRow } from '../db/fixtures.ts';
 
 const OPTIONS = { mode: 'PAPER', silentTypes: new Set(['order_filled']) } as const;
 
@@ -26,8 +31,10 @@ function packAll(alerts: readonly AlertMessage[]) {
   const order: AlertSeverity[] = ['CRITICAL', 'WARNING', 'INFO'];
   let waiting = [...alerts].sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
   const packs = [];
+  let density = 0;
   while (waiting.length > 0) {
-    const pack = packFirst(waiting, OPTIONS);
+    const pack = packFirst(waiting, OPTIONS, density);
+    ({ density } = pack);
     expect(pack.alerts.length).toBeGreaterThan(0);
     packs.push(pack);
     const taken = new Set(pack.alerts.map(({ alertId }) => alertId));
@@ -55,9 +62,13 @@ describe('packing alerts', () => {
           expect(textProblem(message.text, message.entities)).toBeNull();
           expect(message.text.startsWith('PAPER ')).toBe(true);
           expect(new Set(told.map(({ severity }) => severity === 'CRITICAL')).size).toBe(1);
+          // However an alert is shortened, a person can say that they have seen it.
+          for (const one of told) {
+            if (one.severity === 'CRITICAL') expect(message.text).toContain(ackOf(one));
+          }
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
@@ -98,5 +109,59 @@ describe('packing alerts', () => {
     const grave = alert(3, { severity: 'CRITICAL', type: 'order_filled' });
     expect(packFirst([grave], OPTIONS).message.silent).toBe(false);
     expect(packFirst([grave], OPTIONS).message.text).toContain('2026-11-23 09:30:00 IST');
+  });
+
+  describe('300 orders that end in one burst', () => {
+    const uuid = (n: number) => `3f2b8c1e-5d47-4a90-9e61-${(0x7a5e00000000 + n * 7919).toString(16)}`;
+    const SYMBOLS = ['RELIANCE', 'NIFTY26DEC24500CE', 'M&M', 'BAJAJ-AUTO', 'INFY', 'BANKNIFTY26DEC52000PE'];
+    const order = (n: number, fields: Partial<Order>): Order => ({
+      ...acceptedOrder(orderRow(), new Date('2026-11-23T04:00:00Z')),
+      ...{ clientOrderId: uuid(n), symbol: SYMBOLS[n % SYMBOLS.length]!, quantity: 75 + n },
+      ...fields,
+    });
+    const rejected = (n: number, fields: Partial<Order> = {}) =>
+      order(n, {
+        ...{ status: 'REJECTED', rejectedBy: 'OMS', failedCheck: 'BALANCE' },
+        statusReason: `margin ₹${(24_500.5 + n * 13).toFixed(2)} and charges ₹${(41.07 + n).toFixed(2)} are over the ₹${(13_200.45 - n).toFixed(2)} of the equity segment that are left`,
+        ...fields,
+      });
+    const filled = (n: number) =>
+      order(n, { status: 'FILLED', filledQuantity: 75 + n, filledValue: decimal(`${(75 + n) * 2450.05}`) });
+    const ends = (make: (n: number) => Order) =>
+      Array.from({ length: 300 }, (_, n) => {
+        const { message, type, severity, details } = outcomeOf(make(n))!;
+        return alert(n, { message, type, severity, details, at: new Date(1_795_000_000_000 + n * 10) });
+      });
+
+    it.each<[string, (n: number) => Order]>([
+      ['rejections for numbers that differ', rejected],
+      ['rejections of exits', (n) => rejected(n, { role: 'EXIT', reduceOnly: true })],
+      [
+        'rejections with ids of 64 characters',
+        (n) => rejected(n, { clientOrderId: `${'s'.repeat(58)}.${10_000 + n}` }),
+      ],
+      ['fills', filled],
+      ['fills and rejections', (n) => (n % 2 === 0 ? filled(n) : rejected(n))],
+    ])('make at most six messages, whatever differs, and each is named: %s', (_, make) => {
+      const packs = packAll(ends(make));
+      expect(packs.length).toBeLessThanOrEqual(6);
+      const text = packs.map(({ message }) => message.text).join('\n');
+      for (let n = 0; n < 300; n += 1) expect(text).toContain(make(n).clientOrderId);
+      for (const { message } of packs) expect(textProblem(message.text, message.entities)).toBeNull();
+      expect(text).toMatch(/\d\d:\d\d:\d\d /);
+    });
+
+    it('say what they share once, and the reason with the numbers of the first', () => {
+      const [first] = packAll(ends(rejected));
+      expect(first!.message.text).toMatch(
+        /Order rejected \(300\) REJECTED by the OMS\nBALANCE: margin ₹24500\.50 .*\n.* \(numbers of the first\)|Order rejected \(300\) REJECTED by the OMS\nBALANCE: margin ₹24500\.50 .* \(numbers of the first\)/,
+      );
+    });
+
+    it('are told in full again once they fit', () => {
+      const few = ends(rejected).slice(0, 8);
+      expect(packFirst(few, OPTIONS, 2).message.text).toContain('75 NSE:RELIANCE');
+      expect(packFirst(few, OPTIONS, 2).density).toBe(0);
+    });
   });
 });

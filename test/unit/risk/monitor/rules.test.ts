@@ -419,7 +419,7 @@ describe('the plan of alerts', () => {
   const told = (severity: Severity) => ({
     condition: 'risk:x',
     severity,
-    type: 'x',
+    type: 'near_stop' as const,
     message: 'x',
     details: {},
   });
