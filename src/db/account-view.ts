@@ -12,7 +12,6 @@ import {
 } from '../domain/order.ts';
 import { type OrderStatus, UNSETTLED_STATUSES, isFinal, isLive } from '../domain/order-status.ts';
 import { type Decimal, ZERO } from '../domain/money.ts';
-import type { AlertType } from '../domain/alert-types.ts';
 import { OUTCOME_EVENT, type OutcomeType, outcomeId, outcomeOf } from '../domain/order-outcome.ts';
 import { assert } from '../lib/assert.ts';
 import type { HandedOver, Loaded, Needs } from './account-load.ts';
@@ -695,8 +694,8 @@ export class AccountView {
   raiseAlert(
     alert: Omit<
       AlertRow,
-      'accountId' | 'type' | 'at' | 'clearedAt' | 'acknowledgedAt' | 'acknowledgedBy' | 'routedAt'
-    > & { readonly type: AlertType },
+      'accountId' | 'at' | 'clearedAt' | 'acknowledgedAt' | 'acknowledgedBy' | 'routedAt'
+    >,
   ): void {
     const standing = this.standingAlert(alert.condition);
     if (standing !== null && SEVERITY[standing.severity] >= SEVERITY[alert.severity]) return;

@@ -20,6 +20,10 @@ export const ALERT_TYPES = {
   order_day_missed: 'ALWAYS',
   order_not_in_book: 'ALWAYS',
   order_parked: 'ALWAYS',
+  order_budget_spent: 'ALWAYS',
+  amo_release_failed: 'ALWAYS',
+  command_stuck: 'ALWAYS',
+  order_in_transit: 'OPTIONAL',
   order_stuck: 'OPTIONAL',
   trades_missing: 'OPTIONAL',
 
@@ -38,6 +42,7 @@ export const ALERT_TYPES = {
   outside_trade: 'OPTIONAL',
   trade_corrected: 'ALWAYS',
   reconciliation_difference: 'ALWAYS',
+  reconciliation_failing: 'ALWAYS',
   invariant_broken: 'ALWAYS',
 
   // Limits, and what halts trading.
@@ -68,6 +73,9 @@ export const ALERT_TYPES = {
   protection_stuck: 'ALWAYS',
   stop_lost: 'ALWAYS',
   stop_refused: 'ALWAYS',
+  stop_outside_band: 'OPTIONAL',
+  trailing_stopped: 'OPTIONAL',
+  protection_oms: 'OPTIONAL',
   target_refused: 'OPTIONAL',
   gtt_lost: 'OPTIONAL',
   gtt_refused: 'OPTIONAL',

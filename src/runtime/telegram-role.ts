@@ -27,7 +27,7 @@ export function startTelegram(parts: Composition, config: Config): Running[] {
     inbox,
     webhook: config.telegram.webhook,
   });
-  return [{ role: 'telegram', stop: () => bot.stop() }];
+  return [{ role: 'telegram-bot', stop: () => bot.stop() }];
 }
 
 /** As a process of its own, which without a bot has nothing to do. */

@@ -1,4 +1,3 @@
-import type { AlertType } from '../../domain/alert-types.ts';
 import type { Decimal } from '../../domain/money.ts';
 import { percent, rupees } from '../check.ts';
 import {
@@ -13,7 +12,7 @@ import {
 
 export interface LossLimit {
   readonly condition: string;
-  readonly type: AlertType;
+  readonly type: string;
   /** "the day's loss": what the sentence begins with. */
   readonly what: string;
   /** By the newest prices, and by those that can be trusted. */

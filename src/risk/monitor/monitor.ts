@@ -1,6 +1,5 @@
 import type { Account, ManagedBy } from '../../domain/account.ts';
 import type { CommandKind } from '../../domain/command.ts';
-import type { AlertType } from '../../domain/alert-types.ts';
 import type { Exchange, Product } from '../../domain/instrument.ts';
 import type { Decimal } from '../../domain/money.ts';
 import type { OrderStatus } from '../../domain/order-status.ts';
@@ -109,7 +108,7 @@ export interface Told {
   /** One alert stands per condition; ours all begin with CONDITION_PREFIX. */
   readonly condition: string;
   readonly severity: Severity;
-  readonly type: AlertType;
+  readonly type: string;
   /** A sentence with the numbers. */
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;

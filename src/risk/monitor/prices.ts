@@ -1,4 +1,3 @@
-import type { AlertType } from '../../domain/alert-types.ts';
 import {
   type MonitorInput,
   type MonitorRule,
@@ -16,7 +15,7 @@ export const prices: MonitorRule = {
 };
 
 function judge(input: MonitorInput, position: MonitoredPosition): Told | null {
-  const told = (type: AlertType, message: string): Told => ({
+  const told = (type: string, message: string): Told => ({
     // A price that goes from old to unknown is one trouble, a doubtful one is another.
     condition: `risk:${type}:${positionId(position)}`,
     type,

@@ -176,7 +176,7 @@ describe('what goes wrong around it', () => {
   it('killed after it kept an update and before the halt, it halts in its next life', async () => {
     desk = await startDesk({ bot: false, roles: [], chatGapMs: 0 });
     const { environment } = desk.pipeline;
-    const victim = startWorkerProcess('telegram', {
+    const victim = startWorkerProcess('telegram-bot', {
       ...environment,
       SAUDA_FAILPOINTS: 'halt.beforeCommit:kill',
     });
@@ -196,7 +196,7 @@ describe('what goes wrong around it', () => {
   it('killed after the halt and before its answer, it halts once and does not undo a release', async () => {
     desk = await startDesk({ bot: false, roles: [], chatGapMs: 0 });
     const { environment, sql } = desk.pipeline;
-    const victim = startWorkerProcess('telegram', {
+    const victim = startWorkerProcess('telegram-bot', {
       ...environment,
       SAUDA_FAILPOINTS: 'halt.afterCommit:kill',
     });
@@ -221,7 +221,7 @@ describe('what goes wrong around it', () => {
 
   it('the token is in no log, row or journal entry', async () => {
     desk = await startDesk({ bot: false, roles: [] });
-    const victim = startWorkerProcess('telegram', { ...desk.pipeline.environment });
+    const victim = startWorkerProcess('telegram-bot', { ...desk.pipeline.environment });
     try {
       await victim.ready();
       await desk.ask(ASHA, '/version');

@@ -1,7 +1,6 @@
 /** A pipeline with a bot that talks with a fake Bot API, and the people of the tests. */
 import { startTelegram } from '../../../src/runtime/telegram-role.ts';
 import type { AlertSeverity } from '../../../src/domain/alert-delivery.ts';
-import type { AlertType } from '../../../src/domain/alert-types.ts';
 import { type Pipeline, type PipelineOptions, startPipeline } from '../pipeline.ts';
 import { Sender } from '../../../src/telegram/sender.ts';
 import { eventually, waitFor } from '../wait.ts';
@@ -39,7 +38,7 @@ export interface Desk {
   press(person: Person, message: Message, button: string): Promise<void>;
   raise(alert: {
     readonly severity: AlertSeverity;
-    readonly type?: AlertType;
+    readonly type?: string;
     readonly message: string;
     /** Default main. */
     readonly accountId?: string;

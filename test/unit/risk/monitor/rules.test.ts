@@ -419,7 +419,7 @@ describe('the plan of alerts', () => {
   const told = (severity: Severity) => ({
     condition: 'risk:x',
     severity,
-    type: 'near_stop' as const,
+    type: 'x',
     message: 'x',
     details: {},
   });

@@ -1,4 +1,4 @@
 import { runProcess } from '../src/runtime/process.ts';
 import { startTelegramAlone } from '../src/runtime/telegram-role.ts';
 
-await runProcess('telegram', (parts, config) => startTelegramAlone(parts, config));
+await runProcess('telegram-bot', (parts, config) => startTelegramAlone(parts, config));
