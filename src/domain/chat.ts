@@ -37,6 +37,8 @@ export type PromptAction =
 
 /** A prompt lives this long after it was shown, milliseconds. */
 export const PROMPT_MS = 30_000;
+/** Until it can be seen it lives longer, milliseconds: its message may wait for a place in the chat. */
+export const UNSEEN_PROMPT_MS = 60_000;
 /** What starts or closes positions is refused when it was said longer ago than this, milliseconds. */
 export const STALE_AFTER_MS = 60_000;
 

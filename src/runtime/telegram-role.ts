@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { checkAll } from '../api/health.ts';
 import type { Config } from '../config/config.ts';
 import { DEFAULT_ACCOUNT } from '../services/open-account.ts';
-import { type RunningBot, startBot } from '../telegram/bot.ts';
+import { type BotOptions, type RunningBot, startBot } from '../telegram/bot.ts';
 import type { Desk } from '../telegram/desk.ts';
 import { queueCounts } from './api-role.ts';
 import { packageVersion } from './package-version.ts';
@@ -17,7 +17,11 @@ const KITE_LOGIN = 'https://kite.zerodha.com/connect/login?v=3&api_key=';
 const NONCE_BYTES = 8;
 
 /** The Telegram bot of a process; several wait in line for the one that talks. Nothing when none is configured. */
-export function startTelegram(parts: Composition, config: Config): Running[] {
+export function startTelegram(
+  parts: Composition,
+  config: Config,
+  of: Pick<BotOptions, 'handlingMs'> = {},
+): Running[] {
   const { telegram } = parts;
   const inbox = telegramInbox(parts, config);
   if (telegram === null || config.telegram === null || inbox === null) return [];
@@ -26,6 +30,7 @@ export function startTelegram(parts: Composition, config: Config): Running[] {
     desk: deskOf(parts, config),
     inbox,
     webhook: config.telegram.webhook,
+    ...of,
   });
   return [{ role: 'telegram-bot', stop: () => bot.stop() }];
 }

@@ -18,6 +18,8 @@ export interface BotOptions extends Handling {
   readonly webhook: { readonly url: string; readonly secret: string } | null;
   /** One long poll, milliseconds; default 25 s. */
   readonly pollMs?: number;
+  /** A handler that takes longer loses its place, milliseconds; default 60 s. */
+  readonly handlingMs?: number;
 }
 
 export interface RunningBot {
@@ -33,8 +35,12 @@ const LOOK_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
 const OPEN_AT_ONCE = 200;
 const STOP_MS = 2000;
-/** Updates that are worked on side by side; what stops trading has places of its own. */
-const SIDE_BY_SIDE = 16;
+/** Updates that are worked on side by side, by urgency: whatever hangs, the more urgent finds a place of its own. */
+const PLACES = { 0: 200, 1: 16, 2: 8 } as const;
+/** A handler that takes longer has its place taken; the longest that should is a halt that waits and is watched. */
+const HANDLING_MS = 60_000;
+/** Commands that change something. */
+const ACTING = COMMANDS.filter(({ role }) => role === 'operator').map(({ name }) => name);
 /** Tries of what only answers. What stops trading is tried for as long as it takes. */
 const MAX_TRIES = 8;
 
@@ -63,7 +69,10 @@ interface Try {
 class Bot {
   readonly #options: BotOptions;
   readonly #stopping = new AbortController();
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #running = new Map<
+    string,
+    { readonly urgency: KeptUpdate['urgency']; readonly done: Promise<void> }
+  >();
   readonly #tries = new Map<string, Try>();
   #wake: () => void = () => undefined;
 
@@ -93,7 +102,7 @@ class Bot {
     }
     // What is not done by then is done by the next process: the rows are the truth.
     await Promise.race([
-      Promise.allSettled(this.#running.values()),
+      Promise.allSettled([...this.#running.values()].map(({ done }) => done)),
       sleep(STOP_MS, undefined, { ref: false }),
     ]);
   }
@@ -157,10 +166,13 @@ class Bot {
     while (!isOver(signal)) {
       const woken = new Promise<void>((resolve) => (this.#wake = resolve));
       try {
-        const open = await readOpenUpdates(desk.context.db, desk.accountId, OPEN_AT_ONCE);
+        const open = await readOpenUpdates(desk.context.db, desk.accountId, {
+          limit: OPEN_AT_ONCE,
+          acting: ACTING,
+        });
         const known = new Set(open.map(({ key }) => key));
         for (const key of this.#tries.keys()) if (!known.has(key)) this.#tries.delete(key);
-        for (const update of open.sort((a, b) => Number(stops(b)) - Number(stops(a)))) this.#begin(update);
+        for (const update of open) this.#begin(update);
       } catch (error) {
         desk.context.log.warn({ err: error }, 'what people sent could not be read');
       }
@@ -171,34 +183,38 @@ class Bot {
   }
 
   #begin(update: KeptUpdate): void {
-    const { key } = update;
+    const { key, urgency } = update;
     if (this.#running.has(key)) return;
-    if (!stops(update) && this.#running.size >= SIDE_BY_SIDE) return;
+    const inPlaces = [...this.#running.values()].filter((one) => one.urgency === urgency);
+    if (inPlaces.length >= PLACES[urgency]) return;
     if ((this.#tries.get(key)?.notBeforeMs ?? 0) > performance.now()) return;
     const done = this.#handle(update).finally(() => {
       this.#running.delete(key);
       this.#wake();
     });
-    this.#running.set(key, done);
+    this.#running.set(key, { urgency, done });
   }
 
   async #handle(update: KeptUpdate): Promise<void> {
     const { key, accountId } = update;
     const { context } = this.#options.desk;
     try {
-      await failpoint(
-        `telegram.handle.${update.input.kind === 'command' ? update.input.name : update.input.kind}`,
-      );
-      await handleUpdate(this.#options, update);
+      await withinTime(this.#handleAfterFailpoint(update), this.#options.handlingMs ?? HANDLING_MS);
       this.#tries.delete(key);
     } catch (error) {
       const count = (this.#tries.get(key)?.count ?? 0) + 1;
       const pauseMs = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** Math.min(count, 6));
       this.#tries.set(key, { count, notBeforeMs: performance.now() + pauseMs });
       context.log.warn({ err: error, key, attempt: count }, 'what a person sent could not be done yet');
-      if (count < MAX_TRIES || stops(update)) return;
+      if (count < MAX_TRIES || update.urgency === 0) return;
       await endUpdate(context.db, accountId, key).catch(() => undefined);
     }
+  }
+
+  async #handleAfterFailpoint(update: KeptUpdate): Promise<void> {
+    const { input } = update;
+    await failpoint(`telegram.handle.${input.kind === 'command' ? input.name : input.kind}`);
+    await handleUpdate(this.#options, update);
   }
 
   #isStopping(): boolean {
@@ -215,10 +231,15 @@ function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-/** What may stop trading: it waits behind nothing else. */
-function stops({ input }: KeptUpdate): boolean {
-  return (
-    (input.kind === 'command' && input.name === 'halt') ||
-    (input.kind === 'press' && input.data.startsWith('p:'))
-  );
+/** What still runs after that ends by itself, and has its effect once: its place is for others. */
+async function withinTime(handling: Promise<void>, mostMs: number): Promise<void> {
+  const timeout = new AbortController();
+  try {
+    const late = sleep(mostMs, undefined, { signal: timeout.signal }).then(() => {
+      throw new Error(`a handler took longer than ${mostMs} ms`);
+    });
+    await Promise.race([handling, late]);
+  } finally {
+    timeout.abort();
+  }
 }

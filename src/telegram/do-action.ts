@@ -20,7 +20,10 @@ import { type RichText, bold, code, concat, lines, plain, quoted } from './rich-
 /** A person waits so long for what the queues do; after that the answer says what still goes on. */
 const WATCH_MS = 8000;
 const LOOK_MS = 250;
-const MAX_ACCOUNTS = 100;
+/** Accounts that are halted side by side. */
+const ACCOUNTS_AT_ONCE = 100;
+/** The account that ends the update waits so long for the others, and is halted then whatever keeps them. */
+const OTHERS_MS = 3000;
 
 export interface Doing {
   readonly desk: Desk;
@@ -72,17 +75,15 @@ interface Why {
 
 /** Every account: whoever halts from a phone means all of it. The one that ends the update comes last. */
 async function halt(desk: Desk, context: Context, { reason, by }: Why): Promise<RichText> {
-  const accounts = (await listAccounts(desk.context.db, { limit: MAX_ACCOUNTS })).map(({ id }) => id);
-  const others = accounts.filter((id) => id !== desk.accountId);
   const change = { scope: 'account', state: 'HALTED', cancelOpen: true, reason, by } as const;
-  await Promise.all(
-    others.map((accountId) => setTradingState(desk.context, { ...change, accountId, waitMs: 0 })),
-  );
+  const others = haltOthers(desk, change);
+  await Promise.race([others, sleep(OTHERS_MS)]);
   const changed = await setTradingState(context, {
     ...change,
     accountId: desk.accountId,
     waitMs: WATCH_MS / 2,
   });
+  const told = await others;
   if (!changed.ok) return refusedText(changed.error.message);
   const { inFlight, operationId, changed: isNew } = changed.value;
   const left = operationId === null ? null : await watch(desk, operationId);
@@ -96,15 +97,45 @@ async function halt(desk: Desk, context: Context, { reason, by }: Why): Promise<
           `On its way when it was halted: ${open.map(({ id, status }) => `${id.slice(-8)} ${status}`).join(', ')}`,
         ),
     left,
-    others.length === 0 ? null : await othersText(desk, others),
+    told,
   );
 }
 
-async function othersText(desk: Desk, accounts: readonly string[]): Promise<RichText> {
-  const states = await Promise.all(
-    accounts.map(async (id) => `${id} ${(await readTradingState(desk.context.db, id)).state}`),
-  );
-  return plain(`Other accounts: ${states.join(', ')}`);
+async function* pagesOfAccounts({ context, accountId }: Desk): AsyncGenerator<readonly string[]> {
+  for (let after: string | null = null; ;) {
+    const page: readonly { readonly id: string }[] = await listAccounts(context.db, {
+      after,
+      limit: ACCOUNTS_AT_ONCE,
+    });
+    yield page.map(({ id }) => id).filter((id) => id !== accountId);
+    if (page.length < ACCOUNTS_AT_ONCE) return;
+    after = page.at(-1)?.id ?? null;
+  }
+}
+
+/** Every other account, a page at a time; one that can not be halted is named and keeps none of the others. */
+async function haltOthers(
+  desk: Desk,
+  change: Omit<Parameters<typeof setTradingState>[1], 'accountId'>,
+): Promise<RichText | null> {
+  const states: string[] = [];
+  try {
+    for await (const ids of pagesOfAccounts(desk)) {
+      const ended = await Promise.allSettled(
+        ids.map((accountId) => setTradingState(desk.context, { ...change, accountId, waitMs: 0 })),
+      );
+      for (const [n, id] of ids.entries()) {
+        const one = ended[n];
+        const isHalted = one?.status === 'fulfilled' && one.value.ok;
+        if (!isHalted) desk.context.log.error({ accountId: id, err: one }, 'an account was not halted');
+        states.push(isHalted ? `${id} HALTED` : `${id} NOT HALTED`);
+      }
+    }
+  } catch (error) {
+    desk.context.log.error({ err: error }, 'the other accounts could not be listed');
+    states.push('the rest NOT HALTED: they could not be listed');
+  }
+  return states.length === 0 ? null : plain(`Other accounts: ${states.join(', ')}`);
 }
 
 /** How the account stands, from its row. */

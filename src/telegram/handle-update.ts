@@ -7,7 +7,7 @@ import {
   usePrompt,
 } from '../db/stores/chat-store.ts';
 import { readClock } from '../db/stores/account-read-store.ts';
-import { PROMPT_MS, type PromptAction, STALE_AFTER_MS, needsCode } from '../domain/chat.ts';
+import { PROMPT_MS, type PromptAction, STALE_AFTER_MS, UNSEEN_PROMPT_MS, needsCode } from '../domain/chat.ts';
 import { AlreadyDoneError } from '../services/once-for-update.ts';
 import { COMMANDS, type Reply, findCommand } from './commands.ts';
 import { describeAction } from './describe-action.ts';
@@ -133,7 +133,7 @@ async function ask(handling: Handling, asker: Asker, action: PromptAction): Prom
   const text = await describeAction(desk, action);
   await insertPrompt(context.db, {
     ...{ accountId, nonce, chatId, userId, action, code: null },
-    livesMs: PROMPT_MS,
+    livesMs: UNSEEN_PROMPT_MS,
   });
   const seconds = PROMPT_MS / 1000;
   const question = lines(text, plain(`Only you can confirm, within ${seconds} s.`));
@@ -200,7 +200,7 @@ async function askCode(
   const text = await describeAction(desk, action);
   await insertPrompt(desk.context.db, {
     ...{ accountId: desk.accountId, nonce, chatId, userId, action, code },
-    livesMs: PROMPT_MS,
+    livesMs: UNSEEN_PROMPT_MS,
   });
   await replace(
     handling,

@@ -52,15 +52,31 @@ export interface KeptUpdate {
   readonly receivedAt: Date;
   /** Real time of the database. */
   readonly now: Date;
+  /** 0: it may stop trading. 1: it changes something. 2: it only looks. */
+  readonly urgency: 0 | 1 | 2;
 }
 
-/** What is still to be done, oldest first. */
-export async function readOpenUpdates(db: Database, accountId: string, limit: number): Promise<KeptUpdate[]> {
+/** What may stop trading, then what changes something or answers a question, then the rest. */
+const URGENCY = `case
+  when input ->> 'kind' = 'command' and input ->> 'name' = 'halt' then 0
+  when input ->> 'kind' = 'press' and input ->> 'data' like 'p:%' then 0
+  when input ->> 'kind' in ('press', 'code') and coalesce(input ->> 'data', '') not like 'v:%' then 1
+  when input ->> 'name' = any($3::text[]) then 1
+  else 2 end`;
+
+/** What is still to be done, the most urgent first and then the oldest; `acting` are commands that change something. */
+export async function readOpenUpdates(
+  db: Database,
+  accountId: string,
+  { limit, acting }: { readonly limit: number; readonly acting: readonly string[] },
+): Promise<KeptUpdate[]> {
   const { rows } = await db.reads.query<KeptUpdate>({
     name: 'sauda_open_updates',
-    text: `select account_id as "accountId", key, input, received_at as "receivedAt", clock_timestamp() as now
-      from chat_updates where done_at is null and account_id = $1 order by received_at, key limit $2`,
-    values: [accountId, limit],
+    text: `select account_id as "accountId", key, input, received_at as "receivedAt", clock_timestamp() as now,
+        ${URGENCY} as urgency
+      from chat_updates where done_at is null and account_id = $1
+      order by urgency, received_at, key limit $2`,
+    values: [accountId, limit, acting],
   });
   return rows;
 }

@@ -71,7 +71,8 @@ describe('a position that is held', () => {
   };
   const alertsOf = (account: string, of = pipeline) =>
     of.sql<{ type: string; severity: string; stands: boolean }>(
-      `select type, severity, cleared_at is null as stands from alerts where account_id = $1 order by at`,
+      `select type, severity, cleared_at is null as stands from alerts
+        where account_id = $1 and condition not like 'event:order:%' order by at`,
       [account],
     );
   const told = (severity: string, stands: boolean) => ({ type: 'unprotected_overnight', severity, stands });

@@ -126,6 +126,7 @@ describe('what can not be stored', () => {
       desk.fake.say(ASHA, IN_ASHAS, '/halt behind all that', { agoSeconds: 600 });
       await eventually(async () => expect(await state()).toBe('HALTED'), { what: 'the halt' });
       await eventually(() => expect(desk.fake.pending()).toEqual([]), { what: 'all to be taken' });
+      await desk.next(ASHA.id, 'behind all that');
     } finally {
       await desk.pipeline.sql(`drop trigger refuse on chat_updates`);
     }

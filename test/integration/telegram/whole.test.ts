@@ -5,6 +5,7 @@ import { startWorkerProcess } from '../../support/pipeline/worker-process.ts';
 import { ASHA, type Desk, privateOf, startDesk } from '../../support/telegram/desk.ts';
 import { FAKE_TOKEN } from '../../support/telegram/fake-bot-api.ts';
 import type { Order } from '../../../src/domain/order.ts';
+import { openAccount } from '../../../src/services/open-account.ts';
 import { armFailpoints } from '../../../src/lib/failpoint.ts';
 import { eventually } from '../../support/wait.ts';
 
@@ -135,6 +136,60 @@ describe('what goes wrong around it', () => {
     expect(question.text).toContain('HALT all trading?');
     await desk.press(ASHA, question, 'Confirm');
     await eventually(async () => expect(await desk.tradingState()).toBe('HALTED'), { what: 'the halt' });
+  });
+
+  it('views that hang hold up nothing that acts, and lose their places after a while', async () => {
+    desk = await startDesk({
+      chatGapMs: 0,
+      handlingMs: 3000,
+      telegram: { TELEGRAM_CHAT_ID: '5' },
+      roles: [],
+    });
+    armFailpoints('telegram.handle.funds:hang');
+    for (let n = 0; n < 20; n += 1) desk.fake.say(ASHA, privateOf(ASHA), '/funds');
+    expect((await desk.ask(ASHA, '/ack')).text).toContain('not acknowledged: 0');
+    const reduce = await confirm('/reduce for now');
+    await eventually(() => expect(reduce.text).toContain('Trading is REDUCING'), { what: 'the answer' });
+    const resume = await confirm('/resume', 'Continue');
+    await desk.next(ASHA.id, 'Trading is ACTIVE', await typeCode(resume));
+    // Only once a view that hangs has lost its place.
+    expect((await desk.ask(ASHA, '/version')).text).toContain('Sauda');
+  });
+
+  it('/halt is found behind more open updates than are looked at together', async () => {
+    desk = await startDesk({ bot: false, chatGapMs: 0, telegram: { TELEGRAM_CHAT_ID: '5' }, roles: [] });
+    await desk.pipeline.sql(
+      `insert into chat_updates (account_id, key, input, received_at)
+        select 'main', 'x/' || n, $1, now() - interval '1 minute' from generate_series(1, 300) n`,
+      [
+        JSON.stringify({
+          ...{ kind: 'command', name: 'funds', argument: '', chatId: String(ASHA.id) },
+          ...{ userId: String(ASHA.id), saidAt: null },
+        }),
+      ],
+    );
+    armFailpoints('telegram.handle.funds:hang');
+    desk.startBot();
+    desk.fake.say(ASHA, privateOf(ASHA), '/halt behind them', { agoSeconds: 90 });
+    await eventually(async () => expect(await desk.tradingState()).toBe('HALTED'), { what: 'the halt' });
+  });
+
+  it('/halt names an account that can not be halted, and halts the others without it', async () => {
+    desk = await startDesk({ chatGapMs: 0, telegram: { TELEGRAM_CHAT_ID: '5' }, roles: [] });
+    const { sql, parts } = desk.pipeline;
+    for (const id of ['broken', 'sound']) await openAccount(parts.context, { id, name: id, actor: 'test' });
+    await sql(`create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`);
+    await sql(
+      `create trigger refuse before update on accounts for each row
+        when (new.id = 'broken' and new.trading_state = 'HALTED') execute function refuse()`,
+    );
+    const halt = await confirm('/halt all of it');
+    await eventually(() => expect(halt.text).toContain('Trading is HALTED'), { what: 'the answer' });
+    expect(halt.text).toContain('Other accounts: broken NOT HALTED, sound HALTED');
+    expect(await sql(`select id from accounts where trading_state = 'HALTED' order by id`)).toEqual([
+      { id: 'main' },
+      { id: 'sound' },
+    ]);
   });
 
   it('Telegram down changes nothing but when it is told, and a /halt sent meanwhile is obeyed', async () => {

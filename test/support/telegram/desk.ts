@@ -51,6 +51,8 @@ export interface Desk {
 export interface DeskOptions extends Partial<PipelineOptions> {
   readonly telegram?: Readonly<Record<string, string>>;
   readonly bot?: boolean;
+  /** What a handler may take, milliseconds. */
+  readonly handlingMs?: number;
   /** 0: a chat takes any number of messages, and the bot sends them as fast. */
   readonly chatGapMs?: 0;
 }
@@ -78,7 +80,9 @@ export async function startDesk(options: DeskOptions = {}): Promise<Desk> {
       const { telegram, database } = pipeline.parts;
       const quick = new Sender(database, telegram!.chat, { chatMs: 0, groupMs: 0 });
       const sender = options.chatGapMs === 0 ? quick : telegram!.sender;
-      const [bot] = startTelegram({ ...pipeline.parts, telegram: { ...telegram!, sender } }, pipeline.config);
+      const parts = { ...pipeline.parts, telegram: { ...telegram!, sender } };
+      const { handlingMs } = options;
+      const [bot] = startTelegram(parts, pipeline.config, handlingMs === undefined ? {} : { handlingMs });
       bots.push(bot!);
       return bot!;
     },
