@@ -180,7 +180,7 @@ export interface UnsettledKeys {
 
 /**
  * Keys "EXCHANGE:SYMBOL/PRODUCT" whose figures may be of two moments. A protective order that rests makes no key live,
- * unless something of it was traded just now (docs/decisions/0012).
+ * unless something of it was traded just now (docs/decisions/0013).
  */
 export async function readUnsettledKeys(db: Database, accountId: string): Promise<UnsettledKeys> {
   const { rows } = await db.reads.query<{ name: string; live: boolean }>(
