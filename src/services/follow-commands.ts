@@ -165,7 +165,8 @@ export function settleCommands(
     tellInTransit(context, view, order, { row: read.row, command: first });
   }
   if (first.state === 'WAITING') return settleWaiting(view, order, first, read);
-  if (isOut(first, read.readAt)) return null;
+  // Its trades have ended the order: no later read is news of it, so an answered command is ended by this one.
+  if (isOut(first, read.readAt) && !(isFinal(order.status) && first.answeredAt !== null)) return null;
   if (isFinal(order.status)) {
     const { outcome, reason } = outcomeAtEnd(first, order);
     endCommand(view, first, outcome, reason);

@@ -36,7 +36,9 @@ export type Step =
     }
   | { readonly do: 'fill'; readonly of: number; readonly quantity: number }
   | { readonly do: 'bust'; readonly nth: number }
-  | { readonly do: 'read' | 'show' | 'release' }
+  | { readonly do: 'show' | 'release' }
+  /** The book as it is, by a read that began so much earlier. */
+  | { readonly do: 'read'; readonly beganMsAgo?: number }
   /** 0 is the newest snapshot; its rows come in the order of `turn`, the first of them twice. */
   | { readonly do: 'apply'; readonly nth: number; readonly turn: number }
   | { readonly do: 'wait'; readonly seconds: number }
@@ -219,7 +221,7 @@ export class Story {
         venue.release();
         return flush();
       case 'read':
-        this.snapshots.unshift(venue.snapshot(this.account.now));
+        this.snapshots.unshift(venue.snapshot(new Date(this.account.now.getTime() - (step.beganMsAgo ?? 0))));
         return;
       case 'apply':
         return this.apply(step.nth % Math.max(1, this.snapshots.length), step.turn);

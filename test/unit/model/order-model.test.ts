@@ -168,6 +168,25 @@ describe('any story of orders', () => {
   }, 300_000);
 });
 
+it('a command that was answered while the read was under way which ends its order is ended by it', async () => {
+  const of = new Story();
+  const modify: Step = { do: 'modify', of: 0, quantity: 10, price: '2440.00' };
+  for (const step of [...BEGUN, { do: 'submit', of: 0, answer: 'taken' }, { do: 'read' }] as const)
+    await of.take(step);
+  for (const step of [
+    { do: 'apply', nth: 0, turn: 0 },
+    modify,
+    { do: 'send', of: 0, answer: 'taken' },
+  ] as const) {
+    await of.take(step);
+  }
+  await of.take({ do: 'fill', of: 0, quantity: 10 });
+  await of.take({ do: 'read', beganMsAgo: 25 });
+  await of.take({ do: 'apply', nth: 0, turn: 0 });
+  expect(of.account.orders()).toMatchObject([{ status: 'FILLED' }]);
+  expect(of.account.commands()).toMatchObject([{ state: 'DONE', outcome: 'ACCEPTED' }]);
+});
+
 /** What holds after every step. */
 function expectSound(of: Story, before: ReadonlyMap<string, Order>): Map<string, Order> {
   const { account, venue } = of;
