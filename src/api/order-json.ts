@@ -1,6 +1,8 @@
 import { formatIst } from '../domain/calendar.ts';
+import { modificationsLeft } from '../domain/command.ts';
 import { type Decimal, ZERO, formatMoney, toValueScale } from '../domain/money.ts';
 import { type Order, averageFillPrice, leavesQuantity } from '../domain/order.ts';
+import { isFinal } from '../domain/order-status.ts';
 import type { TradeRow } from '../services/read-lists.ts';
 import { type Evidence, type OrderCommandRow, type OrderStory, pendingOf } from '../services/read-orders.ts';
 import type { OrderDetailJson, OrderJson, TradeJson } from './schemas/order.ts';
@@ -74,6 +76,8 @@ export function orderJson(order: Order, pending?: OrderCommandRow): OrderJson {
     leavesQuantity: leavesQuantity(order),
     averagePrice: moneyOrNull(averageFillPrice(order)),
     pendingCommand: pendingCommandJson(pending),
+    modificationsUsed: order.modifications,
+    modificationsLeft: isFinal(order.status) ? 0 : modificationsLeft(order),
     version: order.version,
     createdAt: formatIst(order.createdAt),
     updatedAt: formatIst(order.updatedAt),

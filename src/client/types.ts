@@ -95,6 +95,9 @@ export interface OrderBody {
   averagePrice: string | null;
   /** A cancel or modify that is not done; the terms are the old ones until then. */
   pendingCommand: PendingCommand | null;
+  /** Modifications that the broker counts, and how many may still be asked for. */
+  modificationsUsed: number;
+  modificationsLeft: number;
   version: number;
   createdAt: string;
   updatedAt: string;

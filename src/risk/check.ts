@@ -198,5 +198,10 @@ export function addsRisk({ effect, widened }: Pick<CheckInput, 'effect' | 'widen
   return effect.openingQuantity > 0 || widened !== null;
 }
 
+/** Whose orders a control over a stretch of time counts: a strategy's, or all that name none together. */
+export function ordersOf(strategyId: string | null): string {
+  return strategyId === null ? 'orders without a strategy' : `orders of ${strategyId}`;
+}
+
 /** The answer of every check of new risk to an order that only reduces. */
 export const ONLY_REDUCES = 'the order only reduces a position';

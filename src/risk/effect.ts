@@ -1,5 +1,5 @@
 import type { Position } from '../domain/account.ts';
-import { type Instrument, isOption } from '../domain/instrument.ts';
+import type { Instrument } from '../domain/instrument.ts';
 import type { Decimal } from '../domain/money.ts';
 import {
   type LiveOrder,
@@ -124,33 +124,57 @@ export function keyText(of: KeyOf): string {
 }
 
 /**
- * The short option that selling a long one would leave without its hedge, e.g. "NFO:NIFTY26JUL25000CE"; null when it
- * leaves none. A short is covered by longs of its underlying and type that live at least as long; more long than
- * short is no hedge. Instruments that are not known count as no hedge of anything.
+ * The short option that an order would leave without its hedge, e.g. "NFO:NIFTY26JUL25000CE"; null when it leaves none.
+ * A short call is covered by long calls and long futures of its underlying, a short put by long puts and short futures,
+ * that live at least as long; more hedge than short is none. What live orders are about to take of a hedge is gone
+ * already. Instruments that are not known count as no hedge of anything.
  */
 export function uncoveredBy(
   order: Pick<Order, 'instrumentId' | 'product' | 'side' | 'quantity'>,
   instrument: Instrument,
-  positions: readonly Position[],
+  {
+    positions,
+    liveOrders,
+  }: { readonly positions: readonly Position[]; readonly liveOrders: readonly LiveOrder[] },
   instrumentOf: (id: number) => Instrument | null,
 ): string | null {
-  if (order.side !== 'SELL' || !isOption(instrument.instrumentType)) return null;
+  const type = hedgedType(instrument, order.side);
+  if (type === null) return null;
+  const isRelated = (of: Instrument | null): of is Instrument =>
+    of !== null && of.underlying === instrument.underlying;
   const family = positions.flatMap((position) => {
     const of = instrumentOf(position.instrumentId);
-    const related =
-      of !== null &&
-      of.underlying === instrument.underlying &&
-      of.instrumentType === instrument.instrumentType;
-    return related && position.managedBy === 'OMS' ? [{ position, of }] : [];
+    return isRelated(of) && position.managedBy === 'OMS' ? [{ position, of }] : [];
   });
-  const shorts = family.filter(({ position, of }) => position.quantity < 0 && !outlives(of, instrument));
+  const shorts = family.filter(
+    ({ position, of }) => of.instrumentType === type && position.quantity < 0 && !outlives(of, instrument),
+  );
   const short = shorts.reduce((total, { position }) => total - position.quantity, 0);
-  const long = family
-    .filter(({ position }) => position.quantity > 0)
-    .reduce((total, { position }) => total + position.quantity, 0);
+  const hedge = family
+    .filter(({ position, of }) => hedgedType(of, position.quantity > 0 ? 'SELL' : 'BUY') === type)
+    .reduce((total, { position }) => total + Math.abs(position.quantity), 0);
+  const leaving = liveOrders
+    .filter((live) => {
+      const of = instrumentOf(live.instrumentId);
+      return isRelated(of) && hedgedType(of, live.side) === type && takesFrom(live, undefined);
+    })
+    .reduce((total, live) => total + Math.max(0, leavesQuantity(live) - openingLeaves(live)), 0);
   const first = shorts[0];
-  if (first === undefined || long - order.quantity >= short) return null;
+  if (first === undefined || hedge - leaving - order.quantity >= short) return null;
   return `${first.position.exchange}:${first.position.symbol}`;
+}
+
+/** The option type whose shorts lose a hedge when this instrument is traded on `side`; null: none does. */
+function hedgedType({ instrumentType }: Instrument, side: Order['side']): 'CE' | 'PE' | null {
+  switch (instrumentType) {
+    case 'CE':
+    case 'PE':
+      return side === 'SELL' ? instrumentType : null;
+    case 'FUT':
+      return side === 'SELL' ? 'CE' : 'PE';
+    case 'EQ':
+      return null;
+  }
 }
 
 function outlives(a: Instrument, b: Instrument): boolean {

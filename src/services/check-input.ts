@@ -34,7 +34,7 @@ const AUTOMATIC_PROTECTION = decimal('0.02');
 /** What the checks read with every order; what few orders need is asked for when they are met. */
 export function checkNeeds(context: Context, accountId: string): Needs {
   const snapshot = context.funds.peek(accountId, 'equity') ?? context.funds.peek(accountId, 'commodity');
-  const finishedWithinMs = lookBackMs(context.settings.limits, LOOK_BACK_SLACK_MS, true);
+  const finishedWithinMs = lookBackMs(context.settings.limits, LOOK_BACK_SLACK_MS);
   return {
     liveOrders: true,
     openPositions: true,
@@ -59,7 +59,9 @@ export function resized(
     order,
     effect,
     own: own === null ? null : { ...own, effect: effectOf(order, own.positions, own.liveOrders) },
-    uncovers: uncoveredBy(order, instrument, positions, (id) => context.instruments.cached(id)),
+    uncovers: uncoveredBy(order, instrument, { positions, liveOrders }, (id) =>
+      context.instruments.cached(id),
+    ),
     charges: chargesOf(order, instrument, value, effect, tradingDayOf(input.at)),
   };
 }
@@ -142,7 +144,9 @@ export function checkInput(
     strategyState: strategy?.tradingState ?? null,
     strategyExits: strategy?.haltExits ?? null,
     strategyReason: strategy?.tradingStateReason ?? null,
-    uncovers: uncoveredBy(order, instrument, positions, (id) => context.instruments.cached(id)),
+    uncovers: uncoveredBy(order, instrument, { positions, liveOrders }, (id) =>
+      context.instruments.cached(id),
+    ),
     strategy,
     own: ownScope(view, order, strategy, liveOrders),
     leaving: leavingReason(view, order, effect, positions),
@@ -261,16 +265,16 @@ function ownScope(
 /** Finished orders for as long as a limit in force looks back; what is off reads nothing. */
 function finishedOrders(view: AccountView, order: Order, limits: Limits): readonly FinishedOrder[] {
   const ageMs = view.now.getTime() - order.createdAt.getTime();
-  const ms = lookBackMs(limits, ageMs, order.strategyId !== null);
+  const ms = lookBackMs(limits, ageMs);
   return ms === 0 ? [] : view.finishedWithin(ms);
 }
 
 /** How far back limits look for an order of an age: twins may be as much older, or younger, than it is. */
-function lookBackMs(limits: Limits, ageMs: number, ofStrategy: boolean): number {
+function lookBackMs(limits: Limits, ageMs: number): number {
   return Math.max(
     limits.duplicateWindowMs > 0 ? limits.duplicateWindowMs + ageMs : 0,
-    ofStrategy && limits.repeatedExecutionMax > 0 ? limits.repeatedExecutionWindowMs : 0,
-    ofStrategy && limits.rejectRatioPause.gt(0) ? limits.rejectRatioWindowMs : 0,
+    limits.repeatedExecutionMax > 0 ? limits.repeatedExecutionWindowMs : 0,
+    limits.rejectRatioPause.gt(0) ? limits.rejectRatioWindowMs : 0,
   );
 }
 

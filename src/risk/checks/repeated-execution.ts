@@ -1,7 +1,10 @@
 import type { FinishedOrder, LiveOrder } from '../../domain/order.ts';
 import { type Check, type CheckInput, ONLY_REDUCES, fail, pass, skip } from '../check.ts';
 
-/** Control 10: so many entries of one strategy in a stretch of time, then a person looks (the strategy is disabled). */
+/**
+ * Control 10: so many entries of one strategy in a stretch of time, then a person looks (the strategy is disabled). Those
+ * that name none are counted together: with nothing to disable, they wait until the stretch is over.
+ */
 export const repeatedExecution: Check = {
   name: 'REPEATED_EXECUTION',
   run: (input) => {
@@ -9,13 +12,12 @@ export const repeatedExecution: Check = {
     if (effect.openingQuantity === 0) return skip(ONLY_REDUCES);
     const limit = limits.repeatedExecutionMax;
     if (limit === 0) return skip('no limit is set');
-    if (order.strategyId === null) return skip('the order names no strategy');
     const used = entriesBefore(input) + 1;
     const window = `${limits.repeatedExecutionWindowMs / 1000} s`;
     return used <= limit
       ? pass(`entry ${used} of ${limit} in ${window}`, used, limit)
       : fail(
-          `would be entry ${used} of ${order.strategyId} in ${window}, over the limit of ${limit}: a person must look`,
+          `would be entry ${used} of ${order.strategyId ?? 'orders without a strategy'} in ${window}, over the limit of ${limit}: a person must look`,
           used,
           limit,
         );
@@ -30,6 +32,7 @@ function entriesBefore({ order, at, limits, strategy, liveOrders, finishedOrders
   );
   const counts = (one: LiveOrder | FinishedOrder) =>
     one.strategyId === order.strategyId &&
+    !('cause' in one && one.cause === 'EXTERNAL') &&
     one.role === 'ENTRY' &&
     one.openingQuantity > 0 &&
     one.createdAt.getTime() > since;

@@ -58,6 +58,7 @@ describe('changing and cancelling an order over HTTP', () => {
     expect(answer.headers.get('location')).toBe(`/v1/orders/${id}`);
     const pending = { kind: 'CANCEL', state: 'WAITING', terms: null, requestedBy: 'api:admin', sentAt: null };
     expect(answer.json).toMatchObject({ id, status: 'OPEN', pendingCommand: pending });
+    expect(answer.json).toMatchObject({ modificationsUsed: 0, modificationsLeft: 25 });
     expect((await api.get(`/v1/orders/${id}`)).json).toMatchObject({
       pendingCommand: pending,
       commands: [{ kind: 'CANCEL', state: 'WAITING', outcome: null }],

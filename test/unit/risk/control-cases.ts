@@ -559,7 +559,18 @@ const THREE = { repeatedExecutionMax: 3, repeatedExecutionWindowMs: 60_000 };
 
 table('REPEATED_EXECUTION', [
   ['of 0 is off', { order: MOMENTUM, liveOrders: entriesAt(1, 1, 1, 1, 1) }, 'SKIP'],
-  ['is skipped by an order without a strategy', { limits: THREE }, 'SKIP'],
+  [
+    'counts orders without a strategy together, those found at the broker aside',
+    {
+      limits: THREE,
+      finishedOrders: [
+        ...filledAt(57, 58, 59).map((one) => ({ ...one, strategyId: null })),
+        ...filledAt(1, 2, 3).map((one) => ({ ...one, strategyId: null, cause: 'EXTERNAL' as const })),
+      ],
+    },
+    'FAIL',
+    'would be entry 4 of orders without a strategy in 60 s, over the limit of 3: a person must look',
+  ],
   [
     'passes the third entry of a minute',
     { order: MOMENTUM, limits: THREE, liveOrders: entriesAt(1), finishedOrders: filledAt(59) },
@@ -728,7 +739,25 @@ const HALF = { rejectRatioPause: decimal('0.5'), rejectRatioWindowMs: 300_000 };
 
 table('REJECT_RATIO', [
   ['of 0 is off', { order: MOMENTUM, finishedOrders: history(20, 20) }, 'SKIP'],
-  ['is skipped by an order without a strategy', { limits: HALF }, 'SKIP'],
+  [
+    'judges orders without a strategy together',
+    { limits: HALF, finishedOrders: history(5, 10, { strategyId: null }) },
+    'FAIL',
+    '5 of 10 orders without a strategy in 300 s were rejected (50%); at 50% a person must look',
+  ],
+  [
+    'does not count what it refused itself, nor what was found at the broker',
+    {
+      limits: HALF,
+      finishedOrders: [
+        ...history(4, 10, { strategyId: null }),
+        ...history(9, 9, { strategyId: null, rejectedBy: 'OMS', failedCheck: 'REJECT_RATIO' }),
+        ...history(9, 9, { strategyId: null, cause: 'EXTERNAL' }),
+      ],
+    },
+    'PASS',
+    '4 of 10 orders without a strategy in 300 s were rejected (40%), under 50%',
+  ],
   [
     'passes under the share',
     { order: MOMENTUM, limits: HALF, finishedOrders: history(4, 10) },

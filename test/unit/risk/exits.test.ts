@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import type { Instrument } from '../../../src/domain/instrument.ts';
 import { decimal, isOnTick } from '../../../src/domain/money.ts';
+import type { Position } from '../../../src/domain/account.ts';
+import type { Instrument } from '../../../src/domain/instrument.ts';
+import type { Order } from '../../../src/domain/order.ts';
 import { uncoveredBy } from '../../../src/risk/effect.ts';
 import {
   exitPrice,
@@ -11,7 +13,7 @@ import {
   isPricedOut,
   sliceQuantity,
 } from '../../../src/risk/exits.ts';
-import { CRUDE, NIFTY_PUT, RELIANCE, position, price } from './fixtures.ts';
+import { CRUDE, NIFTY_PUT, RELIANCE, liveOrder, position, price } from './fixtures.ts';
 
 const text = (value: { toFixed(): string } | null) => value?.toFixed() ?? null;
 
@@ -126,7 +128,7 @@ describe('what a sale of a long option uncovers', () => {
     position({ instrumentId: instrument.id, exchange: 'NFO', symbol: instrument.symbol, quantity });
   const sale = { instrumentId: NIFTY_PUT.id, product: 'NRML', side: 'SELL', quantity: 75 } as const;
   const uncovered = (positions: ReturnType<typeof held>[], order: Parameters<typeof uncoveredBy>[0] = sale) =>
-    uncoveredBy(order, NIFTY_PUT, positions, (id) => known.get(id) ?? null);
+    uncoveredBy(order, NIFTY_PUT, { positions, liveOrders: [] }, (id) => known.get(id) ?? null);
 
   it('is the short option that the rest does not cover', () => {
     expect(uncovered([held(NIFTY_PUT, 75), held(short, -75)])).toBe('NFO:NIFTY2672124000PE');
@@ -139,15 +141,63 @@ describe('what a sale of a long option uncovers', () => {
     expect(uncovered([held(NIFTY_PUT, 75), held(short, -75)], { ...sale, side: 'BUY' })).toBeNull();
     const call = { ...short, instrumentType: 'CE' as const };
     const of = (id: number) => (id === call.id ? call : NIFTY_PUT);
-    expect(uncoveredBy(sale, NIFTY_PUT, [held(NIFTY_PUT, 75), held(call, -75)], of)).toBeNull();
+    expect(
+      uncoveredBy(sale, NIFTY_PUT, { positions: [held(NIFTY_PUT, 75), held(call, -75)], liveOrders: [] }, of),
+    ).toBeNull();
     const other = { ...short, underlying: 'BANKNIFTY' };
     const ofOther = (id: number) => (id === other.id ? other : NIFTY_PUT);
-    expect(uncoveredBy(sale, NIFTY_PUT, [held(NIFTY_PUT, 75), held(other, -75)], ofOther)).toBeNull();
+    expect(
+      uncoveredBy(
+        sale,
+        NIFTY_PUT,
+        { positions: [held(NIFTY_PUT, 75), held(other, -75)], liveOrders: [] },
+        ofOther,
+      ),
+    ).toBeNull();
+  });
+
+  it('counts futures as hedges: a long one of short calls, a short one of short puts', () => {
+    const call: Instrument = { ...NIFTY_PUT, id: 21, symbol: 'NIFTY26JUL26000CE', instrumentType: 'CE' };
+    const put: Instrument = { ...NIFTY_PUT, id: 22, symbol: 'NIFTY26JUL24000PE' };
+    const future: Instrument = { ...NIFTY_PUT, id: 23, symbol: 'NIFTY26JULFUT', instrumentType: 'FUT' };
+    const all = new Map([call, put, future, NIFTY_PUT].map((one) => [one.id, one]));
+    const of = (traded: Instrument, side: 'BUY' | 'SELL', positions: Position[], liveOrders: Order[] = []) =>
+      uncoveredBy(
+        { instrumentId: traded.id, product: 'NRML', side, quantity: 75 },
+        traded,
+        { positions, liveOrders },
+        (id) => all.get(id) ?? null,
+      );
+    expect(of(future, 'SELL', [held(future, 75), held(call, -75)])).toBe('NFO:NIFTY26JUL26000CE');
+    expect(of(future, 'SELL', [held(future, 75), held(put, -75)])).toBeNull();
+    expect(of(future, 'BUY', [held(future, -75), held(put, -75)])).toBe('NFO:NIFTY26JUL24000PE');
+    expect(of(future, 'BUY', [held(future, -75), held(call, -75)])).toBeNull();
+    // The future goes on covering the put when its long put is sold.
+    expect(of(NIFTY_PUT, 'SELL', [held(future, -75), held(NIFTY_PUT, 75), held(put, -75)])).toBeNull();
+    expect(of(RELIANCE, 'SELL', [held(call, -75)])).toBeNull();
+  });
+
+  it('takes away first what live orders are about to sell of the hedge, but no stop', () => {
+    const sells = (role: 'EXIT' | 'STOP') =>
+      liveOrder({ instrumentId: NIFTY_PUT.id, side: 'SELL', quantity: 75, openingQuantity: 0, role });
+    const positions = [held(NIFTY_PUT, 150), held(short, -75)];
+    const of = (liveOrders: Order[]) =>
+      uncoveredBy(sale, NIFTY_PUT, { positions, liveOrders }, (id) => known.get(id) ?? null);
+    expect(of([])).toBeNull();
+    expect(of([sells('EXIT')])).toBe('NFO:NIFTY2672124000PE');
+    expect(of([sells('STOP')])).toBeNull();
   });
 
   it('is no short that outlives what is sold: that was never its hedge', () => {
     const later = { ...short, expiry: '2026-08-25' };
     const of = (id: number) => (id === later.id ? later : NIFTY_PUT);
-    expect(uncoveredBy(sale, NIFTY_PUT, [held(NIFTY_PUT, 75), held(later, -75)], of)).toBeNull();
+    expect(
+      uncoveredBy(
+        sale,
+        NIFTY_PUT,
+        { positions: [held(NIFTY_PUT, 75), held(later, -75)], liveOrders: [] },
+        of,
+      ),
+    ).toBeNull();
   });
 });
