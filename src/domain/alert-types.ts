@@ -84,6 +84,7 @@ export const ALERT_TYPES = {
   // The machine itself.
   alert_undelivered: 'ALWAYS',
   broker_session_expired: 'ALWAYS',
+  broker_unreadable: 'ALWAYS',
   worker_down: 'ALWAYS',
 } as const satisfies Record<string, AlertClass>;
 

@@ -29,6 +29,7 @@ import { gapOf, keepEvidence, tellWhatIsMissing } from './poll-evidence.ts';
 import { PROTECTION_NEEDS, enqueueProtection } from './protect-account.ts';
 import { type ProtectionLook, keyText, lookAtProtection } from './protect-group.ts';
 import { enqueueCommand } from './stage-command.ts';
+import { tellUnreadable } from './tell-unreadable.ts';
 
 /** A poll is two reads of the broker at their time-out and this; its lease is prolonged no longer. */
 const LONGEST_MARGIN_MS = 6000;
@@ -136,6 +137,7 @@ async function readAndApply(
   } catch (error) {
     const fault = error instanceof Error ? error.message : String(error);
     await keepEvidence(context, accountId, { interest, book: null, fault, always });
+    await tellUnreadable(context, accountId, error);
     throw error;
   }
 }

@@ -33,6 +33,7 @@ import { holdLease } from './hold-lease.ts';
 import { pollAccount } from './poll-account.ts';
 import { orderFindings, repairsOf } from './reconcile-findings.ts';
 import { tellFailedRuns, tellRun } from './tell-reconciliation.ts';
+import { tellUnreadable } from './tell-unreadable.ts';
 
 /** Looks at the broker's positions in one run: a fill between two reads is no difference. */
 const MAX_LOOKS = 4;
@@ -75,8 +76,9 @@ async function runOnce(context: Context, accountId: string, startedBy: string): 
   const run = { accountId, id: context.newId() };
   await insertReconciliation(context.db, { ...run, startedBy });
   await failpoint('reconcile.begun');
-  const found = await compare(context, accountId, previous).catch((error: unknown) => {
+  const found = await compare(context, accountId, previous).catch(async (error: unknown) => {
     context.log.warn({ err: error, accountId }, 'a reconciliation could not be made');
+    await tellUnreadable(context, accountId, error);
     return { fault: error instanceof Error ? error.message : String(error) };
   });
   if ('fault' in found) {

@@ -177,7 +177,7 @@ export function sessionExpired(context: Context, view: AccountView, reason: stri
     id: context.newId(),
     severity: 'CRITICAL',
     type: 'broker_session_expired',
-    message: `the broker session is dead, orders wait for a login (${reason})`,
+    message: `the broker session is dead (${reason}): orders wait for a login, and nothing is followed until then; /login in the chat shows the broker's page`,
     details: {},
     orderId: null,
     condition: 'broker_session_expired',

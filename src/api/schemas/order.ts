@@ -57,11 +57,9 @@ const orderFields = {
   averagePrice: money.nullable(),
   pendingCommand: pendingCommand.nullable(),
   modificationsUsed: z.int().openapi({ description: 'Modifications that the broker counts; it takes 25.' }),
-  modificationsLeft: z
-    .int()
-    .openapi({
-      description: 'That may still be asked for; the last five of a stop are kept for protection.',
-    }),
+  modificationsLeft: z.int().openapi({
+    description: 'That may still be asked for; the last five of a stop are kept for protection.',
+  }),
   version: z.int(),
   createdAt: instant,
   updatedAt: instant,

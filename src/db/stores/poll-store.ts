@@ -123,7 +123,7 @@ export async function beginPoll(
       'foreign', (select json_agg(json_build_array(b.day, b.broker_order_id, b.status, b.filled_quantity))
         from broker_orders b where b.account_id = $1 and b.order_id is null and b.day >= ${TODAY} - 1),
       'awaits_login', exists (select from alerts a where a.account_id = $1 and a.cleared_at is null
-        and a.condition = 'broker_session_expired'))
+        and a.condition in ('broker_session_expired', 'broker_unreadable')))
       end as document`,
     values: [poll.accountId, poll.lease, poll.holder, poll.leaseMs, poll.always],
   });
@@ -230,6 +230,18 @@ export async function endPoll(
         succeeded_at = coalesce(excluded.succeeded_at, h.succeeded_at), failed = excluded.failed`,
     values: [poll.accountId, poll.lease, poll.holder, poll.succeeded],
   });
+}
+
+/** Milliseconds since a poll of the account last succeeded; 0 unless one failed within the last minute. */
+export async function readPollSilence(db: Database, accountId: string): Promise<number> {
+  const { rows } = await db.reads.query<{ silent_ms: number }>({
+    name: 'sauda_poll_silence',
+    text: `select (extract(epoch from clock_timestamp() - succeeded_at) * 1000)::float8 as silent_ms
+      from heartbeats where account_id = $1 and duty = 'poll' and failed and succeeded_at is not null
+        and started_at > clock_timestamp() - interval '1 minute'`,
+    values: [accountId],
+  });
+  return rows[0]?.silent_ms ?? 0;
 }
 
 /** How the newest polls went, those that began within `withinMs`: how many, and the accounts whose poll failed. */

@@ -45,6 +45,7 @@ export function hasEnded(alert: StandingAlert): boolean {
     case 'broker_row_not_applied':
       return order === null ? alert.rowAppliedSince : order.updatedAt > at;
     case 'broker_session_expired':
+    case 'broker_unreadable':
       return alert.readSince;
     case 'late_trade':
     case 'late_twin':
