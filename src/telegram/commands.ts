@@ -52,7 +52,9 @@ function view(
   return {
     ...{ name, role: 'viewer', usage, description },
     run: async (desk, argument, asker) => {
-      const data = `v:${name}${argument === '' ? '' : `:${argument}`}`;
+      // A button takes 64 bytes: only what chooses the view goes into it, and never what else was written.
+      const chosen = usage.includes(argument) ? argument : '';
+      const data = `v:${name}${chosen === '' ? '' : `:${chosen}`}`;
       return { kind: 'view', text: await read(desk, argument, asker), refresh: data };
     },
   };

@@ -279,6 +279,7 @@ describe('views', () => {
   it.each([
     '/status',
     '/orders',
+    '/status of everything there is, please, with all that may be known about it at this moment of the day',
     '/orders today',
     '/orders rejected',
     '/positions',
