@@ -19,7 +19,7 @@ const HEADER = 'x-telegram-bot-api-secret-token';
 export function mountChatWebhook(app: OpenAPIHono, { secret, take }: ChatWebhook): void {
   app.post(PATH, async (c) => {
     if (!isSame(c.req.header(HEADER) ?? '', secret)) return problemResponse('UNAUTHENTICATED');
-    const update = await readJsonBody(c.req.raw).catch((error: unknown) => {
+    const update = await readJsonBody(c.req.raw, { mayBeLeftOut: false }).catch((error: unknown) => {
       // What can not be read now can not be read later either: sent again, it would hold up all that follow.
       if (error instanceof ApiProblem) return null;
       throw error;

@@ -11,7 +11,7 @@ import { type Principal, hasRole } from './principal.ts';
 import { ApiProblem, fieldProblem, problemResponse } from './problem.ts';
 import { parseQuery } from './query.ts';
 import type { RateLimiter } from './rate-limit.ts';
-import { hasNoBody, readJsonBody } from './request-body.ts';
+import { readJsonBody } from './request-body.ts';
 
 export interface MountOptions {
   readonly ports: Ports;
@@ -150,11 +150,9 @@ function accountNamed(query: unknown, body: unknown): string | null {
 
 /** No body at all is an empty one, where every field may be left out. */
 async function readBody(request: Request, schema: z.ZodType): Promise<unknown> {
-  if (hasNoBody(request.headers)) {
-    const empty = schema.safeParse({});
-    if (empty.success) return empty.data;
-  }
-  return parseBody(await readJsonBody(request), schema);
+  const empty = schema.safeParse({});
+  const json = await readJsonBody(request, { mayBeLeftOut: empty.success });
+  return json === undefined && empty.success ? empty.data : parseBody(json, schema);
 }
 
 function parseBody(json: unknown, schema: z.ZodType): unknown {

@@ -6,16 +6,18 @@ export const MAX_BODY_BYTES = 65_536;
 
 const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 
-/** True when a request says that nothing comes with it. */
-export function hasNoBody(headers: Headers): boolean {
-  const announced = ['content-type', 'transfer-encoding'].some((name) => headers.has(name));
-  return !announced && Number(headers.get('content-length') ?? 0) === 0;
-}
-
-/** The parsed JSON of a request; throws ApiProblem on anything that is not one I-JSON document of fair size. */
-export async function readJsonBody(request: Request): Promise<unknown> {
+/**
+ * The parsed JSON of a request; throws ApiProblem on anything that is not one I-JSON document of fair size. Where a
+ * body may be left out, nothing at all is undefined, whatever type the headers say that it has.
+ */
+export async function readJsonBody(
+  request: Request,
+  { mayBeLeftOut }: { readonly mayBeLeftOut: boolean },
+): Promise<unknown> {
+  const early = mayBeLeftOut ? await readBytes(request) : null;
+  if (early?.byteLength === 0) return undefined;
   checkMediaType(request.headers);
-  const bytes = await readBytes(request);
+  const bytes = early ?? (await readBytes(request));
   const parsed = parseStrictJson(decode(bytes));
   if (parsed.ok) return parsed.value;
   const { pointer, code, message } = parsed.error;

@@ -138,7 +138,7 @@ export function createDispatcher(context: Context, queues: DispatcherQueues): Di
         runDirectly('workers', () => tellWorkersDown(context), telling);
         if (isHeard) {
           await queues.ensureSchedules(await schedulesOf(context));
-          await keepQueuePauses(queues, paused);
+          await keepQueuePauses(context, queues, paused);
         }
       }
       if (!isHeard) return true;

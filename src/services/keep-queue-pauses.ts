@@ -1,5 +1,5 @@
 import { type QueuePause, readQueuePauses } from '../db/stores/queue-store.ts';
-import { QUEUE_NAMES, type QueueName } from '../queues/names.ts';
+import { QUEUE_NAMES } from '../queues/names.ts';
 import type { Queues } from '../queues/queues.ts';
 import type { Context } from './context.ts';
 
@@ -13,13 +13,16 @@ export async function readPausedQueues({ db }: Pick<Context, 'db'>): Promise<Rea
  * queue that was away. What does not answer is made right at a later look.
  */
 export async function keepQueuePauses(
+  context: Pick<Context, 'db'>,
   queues: Pick<Queues, 'isPaused' | 'setPaused'>,
   paused: ReadonlySet<string>,
-  names: readonly QueueName[] = QUEUE_NAMES,
 ): Promise<void> {
-  for (const name of names) {
+  for (const name of QUEUE_NAMES) {
     const is = await queues.isPaused(name);
     if (is === null) return;
-    if (is !== paused.has(name)) await queues.setPaused(name, paused.has(name));
+    if (is === paused.has(name)) continue;
+    // A person may have paused or resumed it since the rows were read: they are read again before anything is changed.
+    const wanted = (await readPausedQueues(context)).has(name);
+    if (is !== wanted) await queues.setPaused(name, wanted);
   }
 }

@@ -8,7 +8,7 @@
  *  - latency: each piece waits that long, each way, in order.
  *  - severed: connections that were open are dead for good without a word, also after the mode changes, as when a
  *    firewall forgot them; new ones pass.
- *  - cutAfter: each connection is reset once so many bytes of answers have passed, in the middle of one.
+ *  - cutAfter: each connection is ended once so many bytes of answers have passed, in the middle of one.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { findFreePort } from './servers/port.ts';

@@ -60,6 +60,8 @@ describe('placing an order', () => {
       leavesQuantity: 10,
       averagePrice: null,
       pendingCommand: null,
+      modificationsUsed: 0,
+      modificationsLeft: 25,
       version: 1,
       submittedAt: null,
       finishedAt: null,

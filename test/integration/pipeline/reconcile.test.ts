@@ -375,15 +375,19 @@ describe('reconciling with the broker', () => {
     await bought('causes');
     await run('causes');
     const outside = outsideOf(pipeline, 'causes');
+    // One after the other: the exchange lets no two orders of one client meet.
+    const holds = (quantity: number) =>
+      eventually(async () => expect((await pipeline.book('causes')).positions[0]?.quantity).toBe(quantity), {
+        what: `${quantity} held at the broker`,
+      });
     await outside.place({ side: 'BUY', quantity: 7 });
+    await holds(17);
     await outside.place({ side: 'SELL', quantity: 3, as: 'rms' });
+    await holds(14);
     const resting = await pipeline.place({ account: 'causes', ...RESTING });
     const { brokerOrderId } = await pipeline.waitForStatus(resting, 'OPEN');
     await outside.end(brokerOrderId ?? '', 'CANCELLED', 'Self trade prevention: order cancelled');
     await pipeline.waitForStatus(resting, 'CANCELLED');
-    await eventually(async () => expect((await pipeline.book('causes')).positions[0]?.quantity).toBe(14), {
-      what: 'the outside trades',
-    });
     const { differences } = await run('causes');
     expect(
       differences.map(({ kind, cause, ours, brokers, evidence }) => [
