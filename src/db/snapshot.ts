@@ -43,14 +43,16 @@ export async function withSnapshot<T>(
   };
   return withConnection(url, session, async (connected) => {
     const client = inAll === true ? bounded(connected, timeoutMs) : connected;
-    await client.query('begin isolation level repeatable read, read only');
-    return work({
-      orm: drizzle(client, { schema }),
-      query: async <Row extends object>(text: string, values?: readonly unknown[]) =>
-        (await client.query<Row & pg.QueryResultRow>(text, values === undefined ? [] : [...values])).rows,
-    }).catch((error: unknown) => {
+    try {
+      await client.query('begin isolation level repeatable read, read only');
+      return await work({
+        orm: drizzle(client, { schema }),
+        query: async <Row extends object>(text: string, values?: readonly unknown[]) =>
+          (await client.query<Row & pg.QueryResultRow>(text, values === undefined ? [] : [...values])).rows,
+      });
+    } catch (error) {
       throw inAll === true && isTimeout(error) ? new NotFinishedError(timeoutMs) : error;
-    });
+    }
   });
 }
 
@@ -74,8 +76,11 @@ function bounded(client: pg.Client, timeoutMs: number): pg.Client {
   });
 }
 
-/** Cancelled by statement_timeout. */
+/** Cancelled by statement_timeout, or not begun any more; Drizzle wraps either. */
 function isTimeout(error: unknown): boolean {
-  const cause = error instanceof pg.DatabaseError ? error : error instanceof Error ? error.cause : null;
-  return cause instanceof pg.DatabaseError && cause.code === '57014';
+  const causes = [error, error instanceof Error ? error.cause : null];
+  return causes.some(
+    (cause) =>
+      cause instanceof NotFinishedError || (cause instanceof pg.DatabaseError && cause.code === '57014'),
+  );
 }

@@ -223,10 +223,12 @@ describe('an audit', () => {
 
   it('ends when its time is over, and says that nothing is known', async () => {
     const { url } = pipeline.parts.database;
-    // The server may be the one that ends it: what counts is that nothing is said of the books.
-    await expect(auditBooks(url, { ...OPTIONS, timeoutMs: 5 })).rejects.toThrow(
-      /not finished within 0\.005 s|Failed query/,
-    );
+    // Little time and less: it ends between two statements as well as in one.
+    for (const timeoutMs of [1, 2, 5]) {
+      await expect(auditBooks(url, { ...OPTIONS, timeoutMs })).rejects.toThrow(
+        `not finished within ${timeoutMs / 1000} s`,
+      );
+    }
   });
 
   it('waits for no lock of a live system, and nobody waits for it', async () => {
