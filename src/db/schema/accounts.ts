@@ -221,6 +221,29 @@ export const apiTokens = pgTable(
   ],
 );
 
+/**
+ * Browsers that logged in with a token: the cookie's sha256, and that of the token, which is looked up at every request,
+ * so that a session ends with its token. Deleted at logout and once they have expired; the journal knows of both.
+ */
+export const webSessions = pgTable(
+  'web_sessions',
+  {
+    id: uuid('id').primaryKey(),
+    cookieHash: text('cookie_hash').notNull(),
+    tokenHash: text('token_hash').notNull(),
+    openedFrom: inet('opened_from'),
+    createdAt: instant('created_at')
+      .notNull()
+      .default(sql`clock_timestamp()`),
+    expiresAt: instant('expires_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('web_session_is_unique').on(t.cookieHash),
+    check('web_session_hashes_are_sha256', sql`length(${t.cookieHash}) = 64 and length(${t.tokenHash}) = 64`),
+    check('web_session_ends_after_it_began', sql`${t.expiresAt} > ${t.createdAt}`),
+  ],
+);
+
 export const killSwitchEvents = pgTable(
   'kill_switch_events',
   {
