@@ -1,13 +1,15 @@
 /** Trades that are not what they were, and orders with a part of a fill: controls.md J.1.a, J.1.b, I.1.b. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { OrderRow } from '../../../src/db/account-rows.ts';
+import { reconcileAccount } from '../../../src/services/reconcile-account.ts';
+import { control } from '../../support/pipeline/book.ts';
 import { fillPart } from '../../support/pipeline/commands.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
 import { outsideOf } from '../../support/pipeline/outside.ts';
 import { replayDifferences } from '../../support/pipeline/replay.ts';
 import { EXIT, type OrderFields, RESTING } from '../../support/pipeline/requests.ts';
 import { onEachBackend, type Pipeline, startPipeline } from '../../support/pipeline.ts';
-import { eventually } from '../../support/wait.ts';
+import { eventually, waitFor } from '../../support/wait.ts';
 
 const ACCOUNTS = ['busted', 'priced', 'late', 'glitch', 'outsider', 'protected', 'ioc', 'nothing'];
 const NO_TICKS = { tickIntervalMs: 3_600_000, fillDelayMs: 0 };
@@ -63,6 +65,11 @@ onEachBackend((backend) => {
         [account],
       )
     ).map(({ severity, type }) => `${severity} ${type}`);
+  /** One whole comparison with the tradebook, begun now: when the next one is due is the machine's to say. */
+  const lookAtTrades = (account: string) =>
+    waitFor(() => reconcileAccount(pipeline.parts.context, account, { startedBy: 'test' }), {
+      what: `a reconciliation of ${account}`,
+    });
   /** Rests, and is filled in two parts. */
   const filledInParts = async (account: string, first: number): Promise<OrderRow> => {
     const order = await pipeline.waitForStatus(await pipeline.place({ account, ...RESTING }), 'OPEN');
@@ -168,22 +175,18 @@ onEachBackend((backend) => {
     await everythingAddsUp();
   });
 
-  it('J a tradebook that is cut short is no bust, and a trade that comes back stands again', async () => {
+  it('J a tradebook that is cut short is no bust, however often it is', async () => {
     const order = await bought('glitch');
     await pipeline.addFault({ call: 'trades', user: 'glitch', kind: 'emptyList', count: 4 });
     await eventually(
       async () => {
-        const state = await pipeline.sql(
-          `select 1 from heartbeats where account_id = 'glitch' and started_at > clock_timestamp() - interval '1 second'`,
-        );
-        expect(state).toHaveLength(1);
-        const { faults } = (await (await fetch(`${pipeline.exchange.controlUrl}/state`)).json()) as {
-          faults: unknown[];
-        };
-        expect(faults).toEqual([]);
+        await lookAtTrades('glitch');
+        expect((await control(pipeline.exchange, 'GET', '/state'))['faults']).toEqual([]);
       },
-      { what: 'four looks at an empty tradebook', timeoutMs: 20_000 },
+      { what: 'four looks at an empty tradebook' },
     );
+    // A look after the last empty one: what that one held has been dealt with.
+    await lookAtTrades('glitch');
     expect(await pipeline.order(order.id)).toMatchObject({ status: 'FILLED', corrections: 0 });
     expect(await alertsOf('glitch')).toEqual([]);
   });
