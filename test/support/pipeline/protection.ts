@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type { ProtectionGroupRow } from '../../../src/db/account-rows.ts';
+import { openAccount } from '../../../src/services/open-account.ts';
 import { eventually } from '../wait.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { BookOrder } from './book.ts';
@@ -16,7 +18,16 @@ export interface Guarded {
   protects(quantity: number, timeoutMs?: number): Promise<void>;
   /** Waits until nothing is held, nothing rests, and no group is left. */
   isFlat(): Promise<void>;
+  /** Waits until nothing is held, or stops of exactly what is: the two right ends of a trouble that is over. */
+  isSafe(): Promise<void>;
   alerts(): Promise<{ readonly type: string; readonly severity: string; readonly message: string }[]>;
+}
+
+/** Opens an account for this try of a test alone: one that is tried again finds nothing of its first try. */
+export async function freshAccount({ parts }: Pipeline, name: string): Promise<string> {
+  const id = `${name}_${randomUUID().slice(0, 8)}`;
+  await openAccount(parts.context, { id, name, actor: 'test' });
+  return id;
 }
 
 const STOPS: ReadonlySet<string> = new Set(['SL', 'SL-M']);
@@ -64,6 +75,16 @@ export function guardedOf(pipeline: Pipeline, account = 'main'): Guarded {
           }
         },
         { what: 'everything to be flat' },
+      );
+    },
+    isSafe: async () => {
+      await eventually(
+        async () => {
+          const [book, held] = [await stops(), await net()];
+          const total = book.reduce((sum, order) => sum + order.quantity - order.filled_quantity, 0);
+          if (total !== Math.abs(held)) throw new Error(`stops of ${total}, net ${held}`);
+        },
+        { what: 'everything to be flat or protected' },
       );
     },
     alerts: () =>
