@@ -40,7 +40,7 @@ onEachBackend((backend) => {
 
   beforeAll(async () => {
     pipeline = await startPipeline({
-      backend,
+      ...{ backend, disturbed: true },
       roles: [],
       environment: { MAX_POSITIONS: String(MAX_POSITIONS) },
     });

@@ -80,7 +80,7 @@ onEachBackend((backend) => {
 
   beforeAll(async () => {
     pipeline = await startPipeline({
-      backend,
+      ...{ backend, disturbed: true },
       accounts: ['main', 'reads', ...NAMES],
       environment: { BROKER_TIMEOUT_MS: String(BROKER_TIMEOUT_MS) },
     });
@@ -306,7 +306,7 @@ describe('a broker that nobody answers for', () => {
 
   beforeAll(async () => {
     pipeline = await startPipeline({
-      backend: 'postgres',
+      ...{ backend: 'postgres', disturbed: true },
       brokerRoot: async (exchange) => {
         proxy = await startTcpProxy({ port: exchange.port });
         return `http://${proxy.host}:${proxy.port}`;

@@ -26,7 +26,7 @@ onEachBackend((backend) => {
     beforeAll(async () => {
       // Nobody works on the queues: the tests take each step themselves.
       pipeline = await startPipeline({
-        backend,
+        ...{ backend, disturbed: true },
         roles: ['fillPoller'],
         accounts: [
           'stale',
@@ -284,7 +284,7 @@ onEachBackend((backend) => {
 
     beforeAll(async () => {
       pipeline = await startPipeline({
-        backend,
+        ...{ backend, disturbed: true },
         accounts: ['race', 'burst'],
         environment: {
           SEND_WINDOW_MS: String(SEND_WINDOW_MS),
