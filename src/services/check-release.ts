@@ -1,7 +1,7 @@
 import type { OrderCommandRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import type { Order } from '../domain/order.ts';
-import { isAmoWaiting, meaningOfBrokerStatus } from '../domain/order-status.ts';
+import { meaningOfBrokerStatus } from '../domain/order-status.ts';
 import { dailyLoss } from '../risk/checks/daily-loss.ts';
 import { effectOf } from '../risk/effect.ts';
 import type { ReadRow } from './adopt-order.ts';
@@ -10,15 +10,17 @@ import type { Context } from './context.ts';
 import { tellReleaseFails } from './poll-alerts.ts';
 import { stageCancel } from './stage-command.ts';
 
-/** True when this read is the first that shows an after-market order of ours at the exchange, and still live there. */
+/**
+ * True when this read is the first that shows an after-market order of ours at work at the exchange, whether or not one
+ * showed it waiting before: it may be sent and released between two reads, or be found by its tag only then.
+ */
 export function isReleasedBy(
-  { variety, cause, brokerStatus, lastReadAt }: Order,
-  { row, readAt }: ReadRow,
+  { variety, cause, status, lastReadAt }: Pick<Order, 'variety' | 'cause' | 'status' | 'lastReadAt'>,
+  { row, readAt }: { readonly row: Pick<ReadRow['row'], 'status'>; readonly readAt: Date },
 ): boolean {
-  if (variety !== 'amo' || cause === 'EXTERNAL' || !isAmoWaiting(brokerStatus)) return false;
-  if (isAmoWaiting(row.status) || (lastReadAt !== null && readAt < lastReadAt)) return false;
-  const meaning = meaningOfBrokerStatus(row.status);
-  return meaning === 'LIVE' || meaning === 'RESTING';
+  if (variety !== 'amo' || cause === 'EXTERNAL' || status !== 'SUBMITTED') return false;
+  if (lastReadAt !== null && readAt < lastReadAt) return false;
+  return meaningOfBrokerStatus(row.status) === 'RESTING';
 }
 
 /**
