@@ -100,10 +100,11 @@ function fillLines({ trades }: OrderDetailBody): string[] {
 
 function doubtLines({ evidence }: OrderDetailBody): string[] {
   if (evidence === null) return [];
-  const { reads, readCount, cleanCount, candidates } = evidence;
+  const { reads, readCount, cleanCount, tradeReadCount, strayTradeCount, candidates } = evidence;
   return [
     `${readCount} reads of the broker's book looked for its tag, ${cleanCount} of them whole; ` +
       `${reads.filter(({ found }) => found).length} of the newest ${reads.length} held it`,
+    `${tradeReadCount} reads of the tradebook beside them; ${strayTradeCount} held fills that may be its`,
     ...candidates.map(
       (one) =>
         `it may be ${one.brokerOrderId}: ${one.side} ${one.quantity}, ${one.status}, filled ${one.filledQuantity}`,

@@ -225,11 +225,13 @@ function previewLines(preview: PreviewBody): string {
 }
 
 /** What a person decides by when an order is in doubt. */
-function evidenceLines({ reads, readCount, cleanCount, candidates }: EvidenceBody): string {
+function evidenceLines(evidence: EvidenceBody): string {
+  const { reads, readCount, cleanCount, tradeReadCount, strayTradeCount, candidates } = evidence;
   const [newest] = reads;
   const found = reads.filter((read) => read.found).length;
   return [
     `${readCount} reads of the book looked for it, ${cleanCount} of them whole; ${found} of the newest ${reads.length} held it${newest === undefined ? '' : `; the last began ${newest.startedAt}`}`,
+    `${tradeReadCount} reads of the tradebook beside them; ${strayTradeCount} held fills that may be its`,
     ...(candidates.length === 0
       ? ['no other broker order of today could be it']
       : [

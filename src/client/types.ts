@@ -215,6 +215,9 @@ export interface EvidenceBody {
   }[];
   readCount: number;
   cleanCount: number;
+  /** Reads of the tradebook, and how many held fills, perhaps its, of an order that the book does not list. */
+  tradeReadCount: number;
+  strayTradeCount: number;
   candidates: {
     brokerOrderId: string;
     side: Side;

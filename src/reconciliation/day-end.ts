@@ -16,6 +16,30 @@ const LAST_FILL: Readonly<Record<Exchange, string>> = {
   MCX: '23:58',
 };
 
+/**
+ * When a copy of the broker's books is due, IST, in the order of a trading day: once shares and equity derivatives have
+ * ended, once commodities have, and twice before the books are wiped at 06:00, the second for what was sent in between.
+ */
+const COPIES = ['16:00', '23:58', '05:00', '05:50'] as const;
+/** The ones in the last hour of the day: what is in doubt then is decided before 06:00, or by a contract note. */
+const LAST_CALLS: ReadonlySet<string> = new Set(['05:00', '05:50']);
+
+/** One copy of the day's books: the trading day, and the time it is due at. */
+export interface BookCopy {
+  readonly day: string;
+  readonly mark: string;
+  /** The books are wiped within the hour. */
+  readonly isLastCall: boolean;
+}
+
+/** The copy of the broker's books that a read begun at `readAt` is good for; null before the first of the day. */
+export function copyDue(readAt: Date): BookCopy | null {
+  const day = tradingDayOf(readAt);
+  const dateOf = (mark: string) => (LAST_CALLS.has(mark) ? addDays(day, 1) : day);
+  const mark = COPIES.findLast((one) => readAt >= instantOfIst(dateOf(one), one));
+  return mark === undefined ? null : { day, mark, isLastCall: LAST_CALLS.has(mark) };
+}
+
 type Dated = Pick<Order, 'exchange' | 'tradingDay' | 'variety' | 'lastReadAt' | 'attemptTag'>;
 
 /**

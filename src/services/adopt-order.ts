@@ -10,7 +10,7 @@ import { type RowFacts, outsideTerms } from '../reconciliation/outside.ts';
 import { effectOf } from '../risk/effect.ts';
 import { cancelLateTwin } from './behind-halt.ts';
 import type { Context } from './context.ts';
-import { tellDifferentTerms, tellLateTwin, tellNotFollowed, tellTwin } from './poll-alerts.ts';
+import { clearDoubt, tellDifferentTerms, tellLateTwin, tellNotFollowed, tellTwin } from './poll-alerts.ts';
 
 /** A row of the book as one read showed it. */
 export interface ReadRow {
@@ -18,9 +18,6 @@ export interface ReadRow {
   /** Start of the read, database clock. */
   readonly readAt: Date;
 }
-
-/** The condition under which an order in doubt is told. */
-export const unknownCondition = (orderId: string): string => `order:${orderId}:unknown`;
 
 /** The order row that follows this row of the book; null when there is none yet. */
 export function orderOfRow(view: AccountView, { row, readAt }: ReadRow): Order | null {
@@ -84,7 +81,7 @@ export function adoptFor(
     brokerOrderId: row.orderId,
     via,
   });
-  view.clearAlert(unknownCondition(order.id));
+  clearDoubt(view, order.id);
   if (late) {
     tellLateTwin(context, view, adopted, row);
     cancelLateTwin(context, view, adopted);

@@ -44,7 +44,7 @@ export async function correctTrades(
   await storeBrokerRead(context.db, {
     accountId,
     id: context.newId(),
-    kind: 'TRADES',
+    kind: 'CORRECTIONS',
     startedAt: readAt,
     clean: true,
     rowsCount: trades.length,

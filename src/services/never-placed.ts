@@ -1,6 +1,6 @@
 import type { AccountView } from '../db/account-view.ts';
 import type { Order } from '../domain/order.ts';
-import { unknownCondition } from './adopt-order.ts';
+import { clearDoubt } from './poll-alerts.ts';
 import { noteAttempt } from './record-placement.ts';
 import { rejectOrder } from './reject-order.ts';
 import { settleUnsent } from './stage-command.ts';
@@ -17,6 +17,6 @@ export function endAsNeverPlaced(
   const why = `never placed, decided by ${actor}: ${reason}`;
   noteAttempt(view, order, 'NEVER_PLACED', why, null);
   const rejected = rejectOrder(view, order, { by: 'OMS', failedCheck: null, reason: why });
-  view.clearAlert(unknownCondition(order.id));
+  clearDoubt(view, order.id);
   return settleUnsent(view, rejected);
 }

@@ -22,10 +22,11 @@ import type { Context } from './context.ts';
 import { correctTrades } from './correct-trades.ts';
 import { endOfDay } from './end-of-day.ts';
 import { settleAbsent } from './follow-commands.ts';
+import { callLast, keepBooks } from './keep-books.ts';
 import { LEASE_MS, prolongLease } from './hold-lease.ts';
 import { resumeAfterLogin } from './resume-after-login.ts';
 import { tellNotApplied } from './poll-alerts.ts';
-import { gapOf, keepEvidence, tellWhatIsMissing } from './poll-evidence.ts';
+import { gapOf, keepEvidence, searchTrades, tellWhatIsMissing } from './poll-evidence.ts';
 import { PROTECTION_NEEDS, enqueueProtection } from './protect-account.ts';
 import { type ProtectionLook, keyText, lookAtProtection } from './protect-group.ts';
 import { enqueueCommand } from './stage-command.ts';
@@ -117,27 +118,32 @@ async function readAndApply(
 ): Promise<PollResult> {
   const broker = context.broker(accountId);
   let book: readonly BrokerOrder[];
-  let trades: readonly BrokerTrade[] = [];
   try {
     await failpoint('poll.read');
     book = await broker.getOrders();
     const news = newsOf(interest, book);
-    const asksTrades = always || news.some((row) => row.filledQuantity > 0);
-    if (asksTrades) trades = await broker.getTrades();
-    const gap = gapOf(interest, book);
+    const read =
+      always || news.some((row) => row.filledQuantity > 0)
+        ? await broker.getTrades()
+        : await searchTrades(context, accountId, interest);
+    const trades = read ?? [];
+    const gap = gapOf({ interest, book, trades: read });
     if (interest.awaitsLogin) await resumeAfterLogin(context, accountId);
-    await keepEvidence(context, accountId, { interest, book, fault: gap, always });
+    await keepEvidence(context, accountId, { interest, book, trades: read, fault: gap, always });
     const changed = await applyNews(context, accountId, interest, news, trades);
     await settleMissing(context, accountId, interest, book);
     // Told also with a gap in the book: an order that is missing would silence it.
     await tellWhatIsMissing(context, accountId, interest, book);
     await endOfDay(context, accountId, interest, book);
     if (always && gap === null) await correctTrades(context, accountId, { interest, book, trades });
+    if (always) await keepBooks(context, accountId, { readAt: interest.readAt, book, trades, fault: gap });
+    if (always) await callLast(context, accountId, interest);
     return { kind: 'read', changed };
   } catch (error) {
     const fault = error instanceof Error ? error.message : String(error);
-    await keepEvidence(context, accountId, { interest, book: null, fault, always });
+    await keepEvidence(context, accountId, { interest, book: null, trades: null, fault, always });
     await tellUnreadable(context, accountId, error);
+    if (always) await callLast(context, accountId, interest);
     throw error;
   }
 }

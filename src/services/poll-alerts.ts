@@ -24,7 +24,30 @@ export function tellUnknown(context: Context, view: AccountView, order: Order | 
       claimedAt: order.claimedAt?.toISOString() ?? null,
     },
     orderId: order.id,
-    condition: `order:${order.id}:unknown`,
+    condition: unknownCondition(order.id),
+  });
+}
+
+const unknownCondition = (orderId: string): string => `order:${orderId}:unknown`;
+/** An order in doubt is told once more before the broker wipes its book. */
+const lastCallCondition = (orderId: string): string => `order:${orderId}:unknown:day-end`;
+
+/** Ends what was told of an order in doubt. */
+export function clearDoubt(view: AccountView, orderId: string): void {
+  view.clearAlert(unknownCondition(orderId));
+  view.clearAlert(lastCallCondition(orderId));
+}
+
+export function tellLastCall(context: Context, view: AccountView, order: Order | null): void {
+  if (order?.status !== 'UNKNOWN') return;
+  view.raiseAlert({
+    id: context.newId(),
+    severity: 'CRITICAL',
+    type: 'order_unknown',
+    message: `${order.side} ${order.quantity} ${order.symbol} (${order.clientOrderId}) is in doubt still, and the broker wipes its book at 06:00: after that nothing can find tag ${order.attemptTag ?? ''}. Look in the broker's app now, and decide: adopt, or never placed`,
+    details: { tag: order.attemptTag, attempt: order.attempt, tradingDay: order.tradingDay },
+    orderId: order.id,
+    condition: lastCallCondition(order.id),
   });
 }
 

@@ -8,7 +8,7 @@ import { type Order } from '../domain/order.ts';
 import { isFinal, targetOf } from '../domain/order-status.ts';
 import { cameBackBehindHalt } from './behind-halt.ts';
 import { absorbOrder } from './absorb-order.ts';
-import { unknownCondition } from './adopt-order.ts';
+import { clearDoubt } from './poll-alerts.ts';
 import type { Context } from './context.ts';
 import { rejectOrder } from './reject-order.ts';
 import { enqueueCommand, isUnsent, settleUnsent, wakeCommand } from './stage-command.ts';
@@ -58,7 +58,7 @@ async function record(context: Context, placement: Placement, isTaken: boolean):
       for (const id of brokerOrderIds) releaseFromOutside(context, view, before, id);
       const after = applyOutcome(context, view, before, placement);
       if (before.status === 'UNKNOWN' && after.status !== 'UNKNOWN') {
-        view.clearAlert(unknownCondition(orderId));
+        clearDoubt(view, orderId);
       }
       return letCommandsOn(view, after);
     },

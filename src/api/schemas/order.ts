@@ -126,6 +126,8 @@ const evidence = z.object({
   ),
   readCount: z.int(),
   cleanCount: z.int(),
+  tradeReadCount: z.int(),
+  strayTradeCount: z.int(),
   candidates: z.array(
     z.object({
       brokerOrderId: z.string(),

@@ -275,23 +275,49 @@ export const brokerOrders = pgTable(
   ],
 );
 
-/** Evidence: which reads of the broker were made while an order was in doubt, and what they held. */
+/**
+ * Evidence: which reads of the broker were made while an order was in doubt, and what they held. ORDERS: of the book;
+ * TRADES: of the tradebook; CORRECTIONS: recorded trades that a tradebook showed otherwise.
+ */
 export const brokerReads = pgTable(
   'broker_reads',
   {
     accountId: accountId(),
     id: uuid('id').notNull(),
-    kind: text('kind').$type<'ORDERS' | 'TRADES' | 'POSITIONS'>().notNull(),
+    kind: text('kind').$type<'ORDERS' | 'TRADES' | 'CORRECTIONS'>().notNull(),
     startedAt: instant('started_at').notNull(),
     clean: boolean('clean').notNull(),
     rowsCount: integer('rows_count'),
     fault: text('fault'),
-    /** Tags in doubt at the time, and which of them the read held. */
+    /** Tags in doubt at the time, and which of them the read held; a tradebook: whether a trade may be theirs. */
     searched: jsonb('searched').$type<Record<string, boolean>>(),
   },
   (t) => [
     primaryKey({ name: 'broker_reads_pk', columns: [t.accountId, t.id] }),
     index('broker_reads_by_time').on(t.accountId, t.startedAt),
+  ],
+);
+
+/**
+ * Copies of the broker's whole order book and tradebook, raw: the broker keeps one day (kite.md section 3.2). One for
+ * each time of a day at which a copy is due; one that was not whole gives way to a newer one.
+ */
+export const brokerBooks = pgTable(
+  'broker_books',
+  {
+    accountId: accountId(),
+    day: date('day', { mode: 'string' }).notNull(),
+    /** When it was due, IST, "HH:MM". */
+    mark: text('mark').notNull(),
+    readAt: instant('read_at').notNull(),
+    /** Why the read was not whole; null when it was. */
+    fault: text('fault'),
+    orders: jsonb('orders').$type<readonly Readonly<Record<string, unknown>>[]>().notNull(),
+    trades: jsonb('trades').$type<readonly Readonly<Record<string, unknown>>[]>().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'broker_books_pk', columns: [t.accountId, t.day, t.mark] }),
+    check('book_mark_is_a_time', sql`${t.mark} ~ '^[0-2][0-9]:[0-5][0-9]$'`),
   ],
 );
 

@@ -33,6 +33,9 @@ export interface Evidence {
   readonly reads: readonly EvidenceRead[];
   readonly readCount: number;
   readonly cleanCount: number;
+  /** Reads of the tradebook beside them, and how many held fills of an order that the book does not list and that may be its. */
+  readonly tradeReadCount: number;
+  readonly strayTradeCount: number;
   readonly candidates: readonly Candidate[];
 }
 
@@ -53,6 +56,8 @@ export async function readEvidence(
     reads: [string, boolean, number | null, string | null, boolean, boolean][] | null;
     read_count: number;
     clean_count: number;
+    trade_read_count: number;
+    stray_trade_count: number;
     candidates:
       | [string, Side, number, string, number, string | null, string, string | null, OrderCause | null][]
       | null;
@@ -61,6 +66,9 @@ export async function readEvidence(
     text: `with o as materialized (select * from orders where account_id = $1 and id = $2),
       r as materialized (
         select b.* from broker_reads b where b.account_id = $1 and b.started_at >= $4 and b.kind = 'ORDERS'
+          and b.searched ?| $3::text[]),
+      t as materialized (
+        select b.* from broker_reads b where b.account_id = $1 and b.started_at >= $4 and b.kind = 'TRADES'
           and b.searched ?| $3::text[]),
       shown as (select * from r order by started_at desc limit ${MAX_READS}),
       c as (
@@ -76,6 +84,9 @@ export async function readEvidence(
           sauda.trading_day(s.started_at) = sauda.trading_day(o.created_at)) order by s.started_at desc) from shown s) as reads,
         (select count(*)::int from r) as read_count,
         (select count(*)::int from r where clean) as clean_count,
+        (select count(*)::int from t) as trade_read_count,
+        (select count(*)::int from t where exists (select from unnest($3::text[]) x where t.searched -> x = 'true'::jsonb))
+          as stray_trade_count,
         (select json_agg(json_build_array(c.broker_order_id, c.raw ->> 'transaction_type', (c.raw ->> 'quantity')::int,
           c.status, c.filled_quantity, c.tag, c.first_seen_at, c.followed, c.cause)) from c) as candidates
       from o`,
@@ -89,6 +100,8 @@ export async function readEvidence(
     })),
     readCount: row?.read_count ?? 0,
     cleanCount: row?.clean_count ?? 0,
+    tradeReadCount: row?.trade_read_count ?? 0,
+    strayTradeCount: row?.stray_trade_count ?? 0,
     candidates: (row?.candidates ?? []).map(
       ([brokerOrderId, side, quantity, status, filledQuantity, tag, firstSeenAt, orderId, cause]) => ({
         ...{ brokerOrderId, side, quantity, status, filledQuantity, tag, orderId, cause },

@@ -2,7 +2,7 @@ import { and, eq, gte, inArray, sql } from 'drizzle-orm';
 import type { Exchange, Product } from '../../domain/instrument.ts';
 import { decimal } from '../../domain/money.ts';
 import type { OrderStatus } from '../../domain/order-status.ts';
-import type { Order, OrderType, Validity, Variety } from '../../domain/order.ts';
+import type { Order, OrderType, Side, Validity, Variety } from '../../domain/order.ts';
 import type { BrokerReadRow, TradeRow } from '../account-rows.ts';
 import { codecs } from '../account-rows.ts';
 import type { Database } from '../client.ts';
@@ -20,6 +20,8 @@ export interface OrderOfInterest extends OrderOfRow, EchoedOrder {
   /** A command of it is not done, or a modify of it was lost: every read of the book may say something about it. */
   readonly watched: boolean;
   readonly exchange: Exchange;
+  readonly symbol: string;
+  readonly side: Side;
   readonly variety: Variety;
   readonly tradingDay: string;
   readonly filledQuantity: number;
@@ -65,6 +67,7 @@ type OrderTuple = readonly [
   ...[string, OrderStatus, string | null, number | null, number | null, boolean],
   ...[string | null, number, Product, string | null, boolean, Exchange, Variety, string],
   ...[number, string | null, number, OrderType, Validity, string | null, string | null, number | null],
+  ...[string, Side],
 ];
 
 interface Document {
@@ -111,7 +114,7 @@ export async function beginPoll(
           o.reserve is not null or exists (select from order_commands c where c.account_id = $1 and c.order_id = o.id
             and c.state <> 'DONE'),
           o.exchange, o.variety, o.trading_day, o.filled_quantity, o.last_read_at, o.quantity, o.order_type, o.validity, o.price::text, o.trigger_price::text,
-          o.disclosed_quantity))
+          o.disclosed_quantity, o.symbol, o.side))
         from orders o where o.account_id = $1 and ${AT_THE_BROKER}),
       'known', (select json_agg(json_build_array(k.broker_order_id, k.status, k.broker_status, k.filled_quantity,
           k.trading_day)) from (
@@ -149,11 +152,11 @@ function decodeOrder(tuple: OrderTuple): OrderOfInterest {
   const [id, status, attemptTag, claimedMsAgo, awaitingTradesMs, alerted, ...more] = tuple;
   const [brokerOrderId, instrumentId, product, strategyId, watched, exchange, variety, ...rest] = more;
   const [tradingDay, filledQuantity, lastReadAt, ...terms] = rest;
-  const [quantity, orderType, validity, price, triggerPrice, disclosedQuantity] = terms;
+  const [quantity, orderType, validity, price, triggerPrice, disclosedQuantity, symbol, side] = terms;
   return {
     ...{ id, status, attemptTag, awaitingTradesMs, alerted, brokerOrderId, instrumentId, product },
     ...{ strategyId, watched, exchange, variety, tradingDay, filledQuantity, quantity, orderType, validity },
-    disclosedQuantity,
+    ...{ disclosedQuantity, symbol, side },
     lastReadAt: lastReadAt === null ? null : new Date(lastReadAt),
     claimedMsAgo: claimedMsAgo ?? 0,
     price: price === null ? null : decimal(price),
@@ -270,21 +273,27 @@ export async function storeBrokerRead(db: Database, row: BrokerReadRow): Promise
   });
 }
 
-/** Whole reads of the book, of one trading day, that did not hold a tag. */
+/**
+ * Whole reads of the book, of one trading day, that did not hold a tag, with as many of the tradebook: trades carry no
+ * tag, so they speak by orders that the book does not show. None counts once a tradebook held one that may be its.
+ */
 export async function countCleanReads(
   db: Database,
   of: { readonly accountId: string; readonly tag: string; readonly day: string },
 ): Promise<number> {
   const { rows } = await db.reads.query<{ count: number }>({
     name: 'sauda_clean_reads',
-    text: `select count(*)::int as count from broker_reads r where r.account_id = $1 and r.kind = 'ORDERS' and r.clean
-      and r.searched -> $2 = 'false'::jsonb and sauda.trading_day(r.started_at) = $3::date`,
+    text: `select case when bool_or(r.kind = 'TRADES' and r.searched -> $2 = 'true'::jsonb) then 0
+        else least(count(*) filter (where r.kind = 'ORDERS' and r.searched -> $2 = 'false'::jsonb),
+          count(*) filter (where r.kind = 'TRADES')) end::int as count
+      from broker_reads r where r.account_id = $1 and r.kind in ('ORDERS', 'TRADES') and r.clean
+        and r.searched ? $2 and sauda.trading_day(r.started_at) = $3::date`,
     values: [of.accountId, of.tag, of.day],
   });
   return rows[0]?.count ?? 0;
 }
 
-/** What the newest read of trades found in doubt, when it began after `since`; see correctTrades. */
+/** What the newest look at recorded trades found otherwise, when it began after `since`; see correctTrades. */
 export async function readTradesInDoubt(
   db: Database,
   accountId: string,
@@ -292,7 +301,7 @@ export async function readTradesInDoubt(
 ): Promise<ReadonlySet<string>> {
   const { rows } = await db.reads.query<{ searched: Record<string, boolean> | null }>({
     name: 'sauda_trades_in_doubt',
-    text: `select searched from broker_reads where account_id = $1 and kind = 'TRADES' and started_at >= $2
+    text: `select searched from broker_reads where account_id = $1 and kind = 'CORRECTIONS' and started_at >= $2
       order by started_at desc limit 1`,
     values: [accountId, since],
   });

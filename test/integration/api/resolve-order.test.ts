@@ -87,6 +87,7 @@ describe('resolving an order in doubt over HTTP', () => {
     expect(bodyOf(shown).evidence).toMatchObject({
       readCount: 1,
       cleanCount: 1,
+      ...{ tradeReadCount: 0, strayTradeCount: 0 },
       reads: [{ clean: true, rows: 3, found: false, ofItsDay: true, fault: null }],
       candidates: [{ brokerOrderId: '1953341975595868160', side: 'BUY', quantity: 10, status: 'OPEN' }],
     });

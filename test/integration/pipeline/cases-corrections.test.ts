@@ -100,7 +100,7 @@ onEachBackend((backend) => {
       { kind: 'CORRECTION', quantity: -4, takes_back: true },
     ]);
     const seen = await pipeline.sql<{ searched: Record<string, boolean> }>(
-      `select searched from broker_reads where account_id = 'busted' and kind = 'TRADES'`,
+      `select searched from broker_reads where account_id = 'busted' and kind = 'CORRECTIONS'`,
     );
     expect(seen.length).toBeGreaterThanOrEqual(2);
     await everythingAddsUp();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { instantOfIst } from '../../../src/domain/calendar.ts';
-import { isDayOver, isFinalRead } from '../../../src/reconciliation/day-end.ts';
+import { copyDue, isDayOver, isFinalRead } from '../../../src/reconciliation/day-end.ts';
 
 const DAY = '2026-07-15';
 const share = {
@@ -52,5 +52,24 @@ describe('a final read', () => {
     expect(isFinalRead(share, on('2026-07-16', '06:00'))).toBe(false);
     expect(isFinalRead(metal, on(DAY, '23:00'))).toBe(false);
     expect(isFinalRead(metal, on(DAY, '23:58'))).toBe(true);
+  });
+});
+
+describe('a copy of the books', () => {
+  it.each([
+    ['2026-07-15', '06:00', null],
+    ['2026-07-15', '15:59:59', null],
+    ['2026-07-15', '16:00', '16:00'],
+    ['2026-07-15', '23:57:59', '16:00'],
+    ['2026-07-15', '23:58', '23:58'],
+    ['2026-07-16', '00:10', '23:58'],
+    ['2026-07-16', '04:59:59', '23:58'],
+    ['2026-07-16', '05:00', '05:00'],
+    ['2026-07-16', '05:49:59', '05:00'],
+    ['2026-07-16', '05:59:59', '05:50'],
+  ])('on %s at %s is that of %s, of the trading day', (day, time, mark) => {
+    const due = copyDue(on(day, time));
+    if (mark === null) expect(due).toBeNull();
+    else expect(due).toEqual({ day: DAY, mark, isLastCall: mark === '05:00' || mark === '05:50' });
   });
 });
