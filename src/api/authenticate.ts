@@ -1,8 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../time/clock.ts';
 import type { Log } from '../services/context.ts';
-import { type TokenHolder, findToken, touchToken } from '../services/read-token.ts';
+import { type TokenHolder, findSession, findToken, touchToken } from '../services/read-token.ts';
 import type { Database } from '../db/client.ts';
+import { requireSameOrigin, sessionSecretOf } from './browser-session.ts';
+import type { Credentials } from './connection.ts';
 import { ApiProblem } from './problem.ts';
 import type { Principal } from './principal.ts';
 
@@ -27,13 +29,27 @@ export interface AuthenticatorOptions {
   readonly log: Log;
   /** Keeps the count of failed attempts for the audit. */
   readonly recordFailures: (failures: number) => Promise<void>;
+  /** Counts a failed attempt of an address; throws RATE_LIMITED when they are too many. Valid tokens never meet it. */
+  readonly limitFailures: (address: string | null) => void;
 }
 
 /**
  * Says whose request it is; throws the one UNAUTHENTICATED problem, the same for a missing and a wrong token, and for one
- * that may not be used from the address. Tokens are looked up at every request: a revoked one is refused at once.
+ * that may not be used from the address. Tokens and sessions are looked up at every request: what was revoked is
+ * refused at once.
  */
-export type Authenticator = (authorization: string | undefined, address: string | null) => Promise<Principal>;
+export interface Authenticator {
+  /** By the Authorization header; without one by a browser's cookie, which writes only from pages of this server. */
+  request(of: Credentials): Promise<Principal>;
+  /** By the text of a token, as a person typed it. */
+  token(token: string, address: string | null): Promise<Authenticated>;
+}
+
+export interface Authenticated {
+  readonly principal: Principal;
+  /** Hex sha256 of the token. */
+  readonly tokenHash: string;
+}
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { adminToken, db, clock, log } = options;
@@ -66,16 +82,44 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     });
   };
 
-  return async (authorization, address) => {
-    const token = BEARER.exec(authorization ?? '')?.[1] ?? '';
-    const hash = sha256(token);
-    // Digests have one length, so the comparison tells nothing of the token.
-    if (timingSafeEqual(hash, adminHash)) return ADMIN;
-    const isPlausible = token !== '' && token.length <= MAX_TOKEN_LENGTH;
-    const principal = isPlausible ? await lookUp(hash.toString('hex'), address) : null;
-    if (principal !== null) return principal;
+  const refuse = (address: string | null): never => {
     failed();
+    options.limitFailures(address);
     throw new ApiProblem('UNAUTHENTICATED', { headers: { 'www-authenticate': 'Bearer realm="sauda"' } });
+  };
+  const byToken = async (token: string, address: string | null): Promise<Authenticated> => {
+    const hash = sha256(token);
+    const tokenHash = hash.toString('hex');
+    // Digests have one length, so the comparison tells nothing of the token.
+    if (timingSafeEqual(hash, adminHash)) return { principal: ADMIN, tokenHash };
+    const isPlausible = token !== '' && token.length <= MAX_TOKEN_LENGTH;
+    const principal = isPlausible ? await lookUp(tokenHash, address) : null;
+    return principal === null ? refuse(address) : { principal, tokenHash };
+  };
+  /** A session is its token's: of an ADMIN_TOKEN that was changed, or a token that was revoked, nothing is left. */
+  const bySession = async (secret: string, address: string | null): Promise<Principal> => {
+    const session = await findSession(db, secret, address);
+    if (session === null || !session.mayUse) return refuse(address);
+    if (session.holder !== null) {
+      touch(session.holder.id, address);
+      return session.holder;
+    }
+    const isAdmin = timingSafeEqual(Buffer.from(session.tokenHash, 'hex'), adminHash);
+    return isAdmin ? ADMIN : refuse(address);
+  };
+
+  return {
+    token: byToken,
+    request: async (of) => {
+      const authorization = of.header('authorization');
+      const secret = authorization === undefined ? sessionSecretOf(of) : null;
+      if (secret === null) {
+        return (await byToken(BEARER.exec(authorization ?? '')?.[1] ?? '', of.address)).principal;
+      }
+      const principal = await bySession(secret, of.address);
+      requireSameOrigin(of);
+      return principal;
+    },
   };
 }
 

@@ -1,6 +1,8 @@
 import { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { Context as HonoContext } from 'hono';
+import type { Context } from '../services/context.ts';
+import type { Principal } from './principal.ts';
 
 /** The connection of a request; there is none in tests that call the app itself. */
 export function socketOf(c: HonoContext): IncomingMessage['socket'] | null {
@@ -14,6 +16,17 @@ export function addressOf(c: HonoContext): string | null {
   return isIP(address) === 0 ? null : address;
 }
 
+/** What says who sent a request. */
+export interface Credentials {
+  readonly method: string;
+  readonly address: string | null;
+  readonly header: (name: string) => string | undefined;
+}
+
+export function credentialsOf(c: HonoContext): Credentials {
+  return { method: c.req.method, address: addressOf(c), header: (name) => c.req.header(name) };
+}
+
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const requestIds = new WeakMap<HonoContext, string>();
 
@@ -25,4 +38,10 @@ export function requestIdOf(c: HonoContext, newId: () => string): string {
   const id = REQUEST_ID.test(given) ? given : newId();
   requestIds.set(c, id);
   return id;
+}
+
+/** The context of one request: every journal entry that it causes says from where it came. */
+export function originOf(c: HonoContext, context: Context, { id: tokenId }: Pick<Principal, 'id'>): Context {
+  const origin = { tokenId, ip: addressOf(c), requestId: requestIdOf(c, context.newId) };
+  return { ...context, withAccount: (work) => context.withAccount({ ...work, origin }) };
 }

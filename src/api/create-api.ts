@@ -8,7 +8,7 @@ import type { QueueDesk } from '../services/read-queues.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import { createAccountOf } from './access.ts';
 import { createAuthenticator } from './authenticate.ts';
-import { addressOf, requestIdOf } from './connection.ts';
+import { credentialsOf, requestIdOf } from './connection.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import { recordAuthFailures } from '../services/record-auth-failures.ts';
 import { type ChatWebhook, mountChatWebhook } from './chat-webhook.ts';
@@ -18,11 +18,12 @@ import { type Probe, mountHealth } from './health.ts';
 import { type QueueCountsReader, createMetrics } from './metrics.ts';
 import { mountEndpoints, refuseOtherMethods } from './mount.ts';
 import { describeEndpoints, describeHealth, openApiDocument } from './openapi.ts';
+import { keepLoginPolicy, mountLogin } from './login-page.ts';
 import { createOrderWaiter } from './order-waiter.ts';
-import { hasRole } from './principal.ts';
-import { ApiProblem, problemResponse } from './problem.ts';
+import { problemResponse } from './problem.ts';
 import { responseOfError } from './problem-of-error.ts';
-import { createRateLimiter } from './rate-limit.ts';
+import { type BoardQueues, keepQueueBoardPolicy, mountQueueBoard } from './queue-board.ts';
+import { createRateLimits, rateHeadersOf } from './rate-limit.ts';
 
 export interface ApiOptions {
   readonly context: Context;
@@ -38,6 +39,8 @@ export interface ApiOptions {
   readonly events: EventFeed;
   readonly queueCounts?: QueueCountsReader;
   readonly queues: QueueDesk;
+  /** What Bull Board shows at /queues; left out: there is no such page. */
+  readonly board?: BoardQueues;
   /** Left out: there is no such address. */
   readonly chatWebhook?: ChatWebhook;
   /** PUT /v1/prices is refused unless users bring their own prices: BROKER=paper or PRICE_SOURCE=push. */
@@ -59,8 +62,10 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   const { context, clock = systemClock } = options;
   const { db, log } = context;
   const app = new OpenAPIHono();
+  const limits = createRateLimits(options.rateLimitPerMinute, clock);
   const authenticate = createAuthenticator({
     ...{ adminToken: options.adminToken, db, clock, log },
+    limitFailures: (address) => limits.failure(address),
     recordFailures: (failures) => recordAuthFailures(context, failures),
   });
   const metrics = createMetrics(app, {
@@ -71,21 +76,20 @@ export function createApi(options: ApiOptions): OpenAPIHono {
     queueCounts: options.queueCounts,
   });
   keepDocsPolicy(app);
+  keepLoginPolicy(app);
+  keepQueueBoardPolicy(app);
   app.use(HEADERS);
   app.use(async (c, next) => {
     await next();
     c.header('cache-control', 'no-store');
     c.header('x-request-id', requestIdOf(c, context.newId));
+    for (const [name, value] of Object.entries(rateHeadersOf(c))) c.header(name, value);
   });
 
   mountHealth(app, options.probes, options.version);
   app.get('/metrics', async (c) => {
-    if (
-      options.openMetrics === false &&
-      !hasRole(await authenticate(c.req.header('authorization'), addressOf(c)), 'viewer')
-    ) {
-      throw new ApiProblem('FORBIDDEN');
-    }
+    // Any token will do: whoever holds one is a viewer at least.
+    if (options.openMetrics === false) limits.principal(c, await authenticate.request(credentialsOf(c)));
     return c.body(await metrics.scrape(), 200, { 'content-type': metrics.contentType });
   });
   refuseOtherMethods(app, '/metrics', ['GET']);
@@ -102,8 +106,12 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   mountEndpoints(app, ENDPOINTS, {
     ports,
     authenticate,
-    limitRate: createRateLimiter(options.rateLimitPerMinute, clock),
+    limits,
   });
+  mountLogin(app, { context, authenticate, limits });
+  if (options.board !== undefined) {
+    mountQueueBoard(app, { context, authenticate, limits, queues: options.queues, board: options.board });
+  }
   if (options.chatWebhook !== undefined) mountChatWebhook(app, options.chatWebhook);
   describeHealth(app.openAPIRegistry);
   describeEndpoints(app.openAPIRegistry, ENDPOINTS);

@@ -2,25 +2,22 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { refuseOtherMethods } from './mount.ts';
+import { keepPolicy, pagePolicy } from './pages.ts';
 
 /**
  * /docs: the OpenAPI document as a page to read and try, served from this process alone. Open to everyone, as the
- * document is; trying a call needs a token, which the page keeps nowhere.
+ * document is; trying a call needs a token, which the page keeps nowhere, or the session of /login.
  */
 
 const require = createRequire(import.meta.url);
 
 /** What the page may load and ask: this server, and the styles that Swagger UI writes into its elements. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+const POLICY = pagePolicy({
+  'script-src': "'self'",
+  'style-src': "'self' 'unsafe-inline'",
+  'img-src': "'self' data:",
+  'connect-src': "'self'",
+});
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -62,14 +59,9 @@ const FILES: Readonly<Record<string, { readonly type: string; readonly text: () 
   },
 };
 
-/** To be called before the headers of all answers are set: the page's policy replaces the API's, which allows nothing. */
+/** To be called before the headers of all answers are set. */
 export function keepDocsPolicy(app: OpenAPIHono): void {
-  for (const path of Object.keys(FILES)) {
-    app.use(path, async (c, next) => {
-      await next();
-      if (c.res.status === 200) c.header('content-security-policy', POLICY);
-    });
-  }
+  for (const path of Object.keys(FILES)) keepPolicy(app, path, POLICY);
 }
 
 export function mountDocs(app: OpenAPIHono): void {

@@ -1,22 +1,21 @@
 import type { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context as HonoContext } from 'hono';
 import { requireScope } from './access.ts';
-import type { Context } from '../services/context.ts';
 import type { Authenticator } from './authenticate.ts';
-import { addressOf, requestIdOf, socketOf } from './connection.ts';
+import { credentialsOf, originOf, socketOf } from './connection.ts';
 import type { Call, Endpoint, Ports } from './endpoint.ts';
 import { fieldProblems } from './field-problems.ts';
 import { accountBody } from './fields.ts';
 import { type Principal, hasRole } from './principal.ts';
 import { ApiProblem, fieldProblem, problemResponse } from './problem.ts';
 import { parseQuery } from './query.ts';
-import type { RateLimiter } from './rate-limit.ts';
+import type { RateLimits } from './rate-limit.ts';
 import { readJsonBody } from './request-body.ts';
 
 export interface MountOptions {
   readonly ports: Ports;
   readonly authenticate: Authenticator;
-  readonly limitRate: RateLimiter;
+  readonly limits: RateLimits;
 }
 
 /** Serves each endpoint, and answers every other method of its path with 405. */
@@ -48,7 +47,7 @@ export function refuseOtherMethods(app: OpenAPIHono, path: string, methods: read
 /** Token, rate, role, path, query, body: in this order, so that strangers learn nothing and bodies are read last. */
 async function serve(c: HonoContext, endpoint: Endpoint, options: MountOptions): Promise<Response> {
   const principal = await authenticated(c, options);
-  options.limitRate(principal);
+  options.limits.principal(c, principal);
   requireRole(principal, endpoint);
   requireScope(principal, endpoint.concerns);
   const params = parseParams(c.req.param(), endpoint.params);
@@ -59,7 +58,7 @@ async function serve(c: HonoContext, endpoint: Endpoint, options: MountOptions):
   const call: Call<Record<string, unknown>, unknown, Record<string, unknown>> = {
     ...options.ports,
     context:
-      endpoint.method === 'get' ? options.ports.context : contextOf(c, options.ports.context, principal),
+      endpoint.method === 'get' ? options.ports.context : originOf(c, options.ports.context, principal),
     principal,
     query,
     body,
@@ -94,13 +93,7 @@ async function isStillAllowed(c: HonoContext, endpoint: Endpoint, options: Mount
 }
 
 function authenticated(c: HonoContext, { authenticate }: MountOptions): Promise<Principal> {
-  return authenticate(c.req.header('authorization'), addressOf(c));
-}
-
-/** The context of one request: every journal entry that it causes says from where it came. */
-function contextOf(c: HonoContext, context: Context, { id: tokenId }: Principal): Context {
-  const origin = { tokenId, ip: addressOf(c), requestId: requestIdOf(c, context.newId) };
-  return { ...context, withAccount: (work) => context.withAccount({ ...work, origin }) };
+  return authenticate.request(credentialsOf(c));
 }
 
 function headersOf(headers: Readonly<Record<string, string>> | undefined): {

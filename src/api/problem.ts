@@ -11,6 +11,7 @@ export const PROBLEMS = {
   ACCOUNT_REQUIRED: [400, 'There are several accounts: accountId is required'],
   UNAUTHENTICATED: [401, 'A valid bearer token is required'],
   FORBIDDEN: [403, 'The token may not do this'],
+  CROSS_SITE: [403, 'The request does not come from a page of this server'],
   NOT_FOUND: [404, 'There is nothing here'],
   METHOD_NOT_ALLOWED: [405, 'This address does not take this method'],
   IDEMPOTENCY_CONFLICT: [409, 'The clientOrderId was used for another order'],
@@ -40,7 +41,7 @@ export const PROBLEMS = {
   INVALID_LIMITS: [422, 'The limits break a rule'],
   INVALID_PRICES: [422, 'The prices break a rule'],
   VALUE_OUT_OF_RANGE: [422, 'A value is beyond what can be stored'],
-  RATE_LIMITED: [429, 'Too many requests with this token'],
+  RATE_LIMITED: [429, 'Too many requests'],
   INTERNAL: [500, 'Something went wrong here'],
   UNAVAILABLE: [503, 'The service can not answer now'],
 } as const satisfies Record<string, readonly [number, string]>;

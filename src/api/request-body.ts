@@ -26,6 +26,16 @@ export async function readJsonBody(
   });
 }
 
+const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
+
+/** The fields of a form that a page sent; throws ApiProblem on another type or size. */
+export async function readForm(request: Request): Promise<URLSearchParams> {
+  if (!FORM_TYPE.test(request.headers.get('content-type')?.trim() ?? '')) {
+    throw new ApiProblem('UNSUPPORTED_MEDIA_TYPE', { detail: 'This takes a form.' });
+  }
+  return new URLSearchParams(decode(await readBytes(request)));
+}
+
 function checkMediaType(headers: Headers): void {
   const encoding = headers.get('content-encoding');
   if (encoding !== null && encoding.trim().toLowerCase() !== 'identity') {

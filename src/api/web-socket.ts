@@ -10,7 +10,7 @@ export type Fetch = (request: Request, env: object) => Response | Promise<Respon
 const PATH = '/v1/ws';
 const STREAM_PATH = '/v1/events';
 /** What of the upgrade request the stream's own request has. */
-const HEADERS = ['authorization', 'cookie', 'origin', 'sec-fetch-site', 'last-event-id'];
+const HEADERS = ['host', 'authorization', 'cookie', 'origin', 'sec-fetch-site', 'last-event-id'];
 /** Clients have nothing to say. */
 const MAX_MESSAGE_BYTES = 1024;
 const CLOSE_CODES: Readonly<Record<EndReason['code'], number>> = {

@@ -230,6 +230,10 @@ export class ConnectedQueues implements Queues {
     );
   }
 
+  boardQueues(): readonly object[] {
+    return [...this.#queues.values()];
+  }
+
   async ping(): Promise<QueueHealth> {
     const began = performance.now();
     try {

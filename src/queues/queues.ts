@@ -48,6 +48,8 @@ export interface Queues {
   setPaused(name: QueueName, paused: boolean): Promise<boolean>;
   /** Null when the queues do not answer within a second. */
   isPaused(name: QueueName): Promise<boolean | null>;
+  /** BullMQ's own queues as they are now, for Bull Board alone; nothing of ours calls them. */
+  boardQueues(): readonly object[];
   /** One round trip, at most a second. */
   ping(): Promise<QueueHealth>;
   /** True when every worker of this process is connected and none is being rebuilt. */

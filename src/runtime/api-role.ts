@@ -49,6 +49,7 @@ export async function startApiRole(
     probes: probesOf(parts, config),
     queueCounts: () => queueCounts(parts.queues),
     queues: parts.queues,
+    board: () => parts.queues.boardQueues(),
     ...chatWebhookOf(parts, config),
     allowPricePush: config.broker === 'paper' || config.priceSource === 'push',
     openMetrics: config.host === '127.0.0.1' || config.host === 'localhost' || config.host === '::1',
