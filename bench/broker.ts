@@ -11,6 +11,8 @@ import { PRICES } from './orders.ts';
 interface Book {
   readonly orders: string[];
   readonly trades: string[];
+  /** Signed quantity by symbol. */
+  readonly net: Map<string, number>;
 }
 
 const books = new Map<string, Book>();
@@ -42,7 +44,7 @@ const SEGMENT = {
 function bookOf(request: IncomingMessage): Book {
   const token = request.headers.authorization ?? '';
   let book = books.get(token);
-  if (book === undefined) books.set(token, (book = { orders: [], trades: [] }));
+  if (book === undefined) books.set(token, (book = { orders: [], trades: [], net: new Map() }));
   return book;
 }
 
@@ -62,6 +64,8 @@ function place(book: Book, form: URLSearchParams, arrivedMs: number): string {
   const symbol = form.get('tradingsymbol') ?? '';
   const at = istNow();
   const quantity = Number(form.get('quantity'));
+  const signed = form.get('transaction_type') === 'BUY' ? quantity : -quantity;
+  book.net.set(symbol, (book.net.get(symbol) ?? 0) + signed);
   const both = {
     order_id: orderId,
     exchange_order_id: exchangeOrderId,
@@ -111,6 +115,14 @@ function place(book: Book, form: URLSearchParams, arrivedMs: number): string {
     }),
   );
   return orderId;
+}
+
+function positionsOf({ net }: Book): string {
+  const rows = [...net].map(([symbol, quantity]) => ({
+    ...{ exchange: 'NSE', tradingsymbol: symbol, instrument_token: tokenOf(symbol), product: 'MIS' },
+    ...{ quantity, overnight_quantity: 0, average_price: PRICES[symbol] },
+  }));
+  return JSON.stringify({ net: rows, day: rows });
 }
 
 function quotesOf(url: URL): string {
@@ -163,6 +175,10 @@ function answer(request: IncomingMessage, body: string, arrivedMs: number): stri
       return `[${bookOf(request).trades.join(',')}]`;
     case 'GET /user/margins':
       return JSON.stringify({ equity: SEGMENT, commodity: SEGMENT });
+    case 'GET /portfolio/positions':
+      return positionsOf(bookOf(request));
+    case 'GET /portfolio/holdings':
+      return '[]';
     case 'POST /margins/orders':
       return marginsOf(body);
     case 'GET /quote':

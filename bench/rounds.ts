@@ -6,6 +6,7 @@ import type { Started } from './load.ts';
 import { accountIds } from './orders.ts';
 import type { PipelineOptions } from './pipeline.ts';
 import type { StepTrips } from './round-trips.ts';
+import { readTree } from './process-tree.ts';
 import { quantile } from './statistics.ts';
 import { type Proof, verifyFloor, verifyPipeline } from './verify.ts';
 
@@ -21,11 +22,20 @@ export interface RoundSettings {
 export interface Stage {
   readonly postgresUrl: string;
   readonly redisUrl: string;
+  readonly pids: { readonly postgres: number; readonly redis: number };
   readonly settings: RoundSettings;
   readonly profileDir: string | null;
 }
 
 export type SideName = 'pipeline' | 'floor';
+
+/** CPU milliseconds of each process, those it started included; `own` is the side's own. */
+export interface CpuCost {
+  readonly own: number;
+  readonly postgres: number;
+  readonly redis: number;
+  readonly broker: number;
+}
 
 /** One run of one side: fresh processes, a fresh database, an empty Redis. */
 export interface Round {
@@ -34,8 +44,7 @@ export interface Round {
   readonly acceptToWireMs: { readonly p50: number; readonly p99: number };
   readonly residentBytes: number;
   readonly redisCommandsPerOrder: number;
-  /** CPU time of the side's own process, not of its servers. */
-  readonly cpuMsPerOrder: number;
+  readonly cpuMsPerOrder: CpuCost;
   readonly proof: Proof | null;
 }
 
@@ -65,9 +74,9 @@ export async function runRound(side: SideName, stage: Stage): Promise<Round> {
     // What autovacuum does within the first minute of a real database.
     await execute(options.databaseUrl, 'analyze');
     const commandsBefore = await redisCommands(redis);
-    const cpuBefore = (await child.call('cpuMs')) as number;
+    const cpuBefore = await readCpu(stage, child, broker);
     const tookMs = (await child.call('throughput', { from: warmUpOrders, orders, inFlight })) as number;
-    const cpuMs = ((await child.call('cpuMs')) as number) - cpuBefore;
+    const cpuAfter = await readCpu(stage, child, broker);
     const commands = (await redisCommands(redis)) - commandsBefore;
     const from = warmUpOrders + orders;
     const started = (await child.call('latency', {
@@ -88,10 +97,26 @@ export async function runRound(side: SideName, stage: Stage): Promise<Round> {
       acceptToWireMs: { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) },
       residentBytes,
       redisCommandsPerOrder: commands / orders,
-      cpuMsPerOrder: cpuMs / orders,
+      cpuMsPerOrder: perOrder(cpuBefore, cpuAfter, orders),
       proof,
     };
   });
+}
+
+async function readCpu(
+  { pids }: Stage,
+  child: { readonly pid: number },
+  broker: { readonly pid: number },
+): Promise<CpuCost> {
+  const [own, postgres, redis, ofBroker] = await Promise.all(
+    [child.pid, pids.postgres, pids.redis, broker.pid].map(async (pid) => (await readTree([pid])).cpuMs),
+  );
+  return { own: own ?? NaN, postgres: postgres ?? NaN, redis: redis ?? NaN, broker: ofBroker ?? NaN };
+}
+
+function perOrder(before: CpuCost, after: CpuCost, orders: number): CpuCost {
+  const of = (key: keyof CpuCost) => (after[key] - before[key]) / orders;
+  return { own: of('own'), postgres: of('postgres'), redis: of('redis'), broker: of('broker') };
 }
 
 /** Statements and round trips of each step, order by order. */

@@ -17,7 +17,7 @@ import pg from 'pg';
 import { systemClock } from '../src/time/clock.ts';
 import { startChild } from './child.ts';
 import type { IdleCost } from './idle.ts';
-import { missesTargets, type Results, summarize, table } from './report.ts';
+import { cpuText, missesTargets, type Results, summarize, table } from './report.ts';
 import {
   countTrips,
   prepareTemplate,
@@ -64,6 +64,7 @@ async function main(): Promise<void> {
   const stage: Stage = {
     postgresUrl: postgres.url,
     redisUrl: redis.url,
+    pids: { postgres: postgres.pid, redis: redis.pid },
     settings,
     profileDir: options.profile ?? null,
   };
@@ -80,7 +81,7 @@ async function main(): Promise<void> {
       tell(
         `${side.padEnd(8)} ${pair}/${pairs}: ${round(result.ordersPerSecond, 0)} orders/s, accept to wire p50 ` +
           `${round(result.acceptToWireMs.p50)} ms, p99 ${round(result.acceptToWireMs.p99)} ms, ` +
-          `CPU ${round(result.cpuMsPerOrder)} ms per order`,
+          `CPU per order ${cpuText(result.cpuMsPerOrder)}`,
       );
     }
   }

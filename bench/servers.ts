@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,7 @@ import { startReaper } from '../test/support/servers/reaper.ts';
 /** A server of the bench: its data lie on the disk of the temporary folder and go with it. */
 export interface BenchServer {
   readonly url: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ export async function startPostgres(): Promise<BenchServer> {
     const postgres = await startPrivatePostgres({ dataDir: folder });
     return {
       url: postgres.url,
+      pid: Number(readFileSync(join(folder, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]),
       stop: async () => {
         await postgres.stop();
         await reaper.dismiss();
@@ -62,6 +65,7 @@ export async function startRedis(): Promise<BenchServer> {
   }
   return {
     url,
+    pid: child.pid ?? 0,
     stop: async () => {
       const ended = once(child, 'exit');
       child.kill('SIGTERM');

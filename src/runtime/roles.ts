@@ -92,7 +92,7 @@ export function startFillPoller({ context, queues }: Composition): Running {
   const worker = queues.startWorker(
     'poll',
     async ({ accountId }) => {
-      await pollAccount(context, accountId);
+      await pollAccount(context, accountId, { unlessFresh: true });
     },
     { concurrency: POLLS_AT_ONCE },
   );

@@ -14,3 +14,8 @@ export async function hintPoll(context: Context, accountId: string): Promise<voi
   last.set(accountId, now);
   await context.queues.enqueue('poll', `${accountId}-sent`, { accountId });
 }
+
+/** When this process last asked for one, on its monotonic clock; -Infinity when it never did. */
+export function lastHintMs(context: Context, accountId: string): number {
+  return hinted.get(context)?.get(accountId) ?? -Infinity;
+}

@@ -22,6 +22,7 @@ import type { Context } from './context.ts';
 import { correctTrades } from './correct-trades.ts';
 import { endOfDay } from './end-of-day.ts';
 import { settleAbsent } from './follow-commands.ts';
+import { isFresh, noteLook } from './fresh-look.ts';
 import { callLast, keepBooks } from './keep-books.ts';
 import { LEASE_MS, prolongLease } from './hold-lease.ts';
 import { resumeAfterLogin } from './resume-after-login.ts';
@@ -48,6 +49,12 @@ const underWay = new WeakMap<Database, Map<string, { again: boolean; always: boo
 /** Polls in a row at most, so that a busy account does not keep a worker for itself. */
 const ROUNDS_AT_MOST = 8;
 
+export interface PollOptions {
+  readonly always?: boolean;
+  /** Leave it to the next one when a look began within half an interval and no order was sent since. */
+  readonly unlessFresh?: boolean;
+}
+
 /**
  * Reads the broker's book of one account and applies what is new: adopts orders found by tag, follows statuses,
  * records fills by trade id. One poll per account at a time; one that finds another of this process under way has it
@@ -60,8 +67,9 @@ const ROUNDS_AT_MOST = 8;
 export async function pollAccount(
   context: Context,
   accountId: string,
-  { always = false }: { readonly always?: boolean } = {},
+  { always = false, unlessFresh = false }: PollOptions = {},
 ): Promise<PollResult> {
+  if (unlessFresh && isFresh(context, accountId)) return { kind: 'skipped', changed: 0 };
   const polls = underWay.get(context.db) ?? new Map<string, { again: boolean; always: boolean }>();
   underWay.set(context.db, polls);
   const other = polls.get(accountId);
@@ -86,6 +94,7 @@ export async function pollAccount(
 }
 
 async function pollOnce(context: Context, accountId: string, always: boolean): Promise<PollResult> {
+  const beganMs = performance.now();
   const lease = {
     accountId,
     lease: `poll:${accountId}`,
@@ -99,6 +108,7 @@ async function pollOnce(context: Context, accountId: string, always: boolean): P
   try {
     const result = await readAndApply(context, accountId, { interest, always });
     succeeded = true;
+    noteLook(context, accountId, beganMs);
     return result;
   } finally {
     await prolonged.end();

@@ -13,6 +13,7 @@ import type {
   PlacementOutcome,
 } from '../port.ts';
 import { answerOf, dataOf, type Fault, toBrokerError } from './faults.ts';
+import { onceRead } from './once-read.ts';
 import { unreadable } from './fields.ts';
 import { parseInstruments } from './instruments.ts';
 import { changeParams, gttParams, marginParams, placementParams } from './params.ts';
@@ -77,6 +78,8 @@ export function createKiteBroker(options: KiteBrokerOptions): KiteBroker {
   });
   const orderRows = orderRowCache();
   const tradeRows = tradeRowCache();
+  const readBook = onceRead((answer) => parseOrders(json(answer), orderRows));
+  const readTradebook = onceRead((answer) => parseTrades(json(answer), tradeRows));
   const instrumentsTimeoutMs = Math.max(options.timeoutMs, MIN_INSTRUMENTS_TIMEOUT_MS);
 
   function report(call: keyof KiteCalls, record: CallRecord, fault: Fault | null, startedAt: number): void {
@@ -170,19 +173,9 @@ export function createKiteBroker(options: KiteBrokerOptions): KiteBroker {
         (answer) => parseGtts(json(answer)),
       ),
 
-    getOrders: () =>
-      read(
-        'getOrders',
-        (client) => client.getOrders(),
-        (answer) => parseOrders(json(answer), orderRows),
-      ),
+    getOrders: () => read('getOrders', (client) => client.getOrders(), readBook),
 
-    getTrades: () =>
-      read(
-        'getTrades',
-        (client) => client.getTrades(),
-        (answer) => parseTrades(json(answer), tradeRows),
-      ),
+    getTrades: () => read('getTrades', (client) => client.getTrades(), readTradebook),
 
     getPositions: () =>
       read(
