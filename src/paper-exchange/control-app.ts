@@ -22,6 +22,8 @@ export interface ControlParts {
   readonly nowMs: () => number;
   readonly settings: () => Settings;
   readonly changeSettings: (settings: Settings) => void;
+  /** Begins every random choice anew. */
+  readonly reseed: (seed: number) => void;
   /** Called after last prices were set, with the instruments' tokens. */
   readonly pricesSet: (tokens: readonly number[]) => void;
   /** Called after a call that may have changed when something happens next. */
@@ -36,9 +38,11 @@ export function createControlApp(parts: ControlParts): Hono {
   app.get('/state', (c) => c.json(stateOf(parts)));
   app.get('/order-calls', (c) => c.json(parts.orderCalls));
   app.put('/settings', async (c) => {
-    const next = patchSettings(parts.settings(), await bodyOf(c));
+    const patch = await bodyOf(c);
+    const next = patchSettings(parts.settings(), patch);
     if (!next.ok) return c.json({ error: next.error }, 400);
     parts.changeSettings(next.value);
+    if (isRecord(patch) && 'seed' in patch) parts.reseed(next.value.seed);
     return c.json(next.value);
   });
   app.put('/prices', async (c) => setPrices(c, parts, await bodyOf(c)));

@@ -139,19 +139,19 @@ interface Assembled extends RestParts, ControlParts {
 
 /** Builds everything that needs no socket. */
 function assemble(options: PaperExchangeOptions): Assembled {
-  const { clock, seed = 1, tickIntervalMs = 250 } = options;
+  const { clock, tickIntervalMs = 250 } = options;
   const nowMs = (): number => clock.now().getTime();
   let current = startSettings(options);
   const settings = (): Settings => current;
+  const chance = chances(current.seed);
   const openingFunds = fundsOf(options.openingFunds ?? '100000');
-  const market = new Market(listInstruments(nowMs()), mulberry32(seed), nowMs());
+  const market = new Market(listInstruments(nowMs()), chance.walk, nowMs());
   const opened = options.file === undefined ? null : Journal.open(options.file);
   const journal = opened?.journal ?? null;
   const saved = journal?.loadPrices() ?? null;
   if (saved !== null) market.restore(saved);
-  const random = mulberry32(seed ^ FILL_SEED);
   const exchange = new PaperExchange(
-    { market, journal, nowMs, random, openingFunds, settings },
+    { market, journal, nowMs, random: chance.fills, openingFunds, settings },
     opened?.books ?? null,
   );
   const replayed = startReplay(exchange, options.replay, nowMs());
@@ -177,7 +177,7 @@ function assemble(options: PaperExchangeOptions): Assembled {
     driver,
     nowMs,
     settings,
-    faults: new Faults(mulberry32(seed ^ FAULT_SEED)),
+    faults: new Faults(chance.faults),
     rates: new RateCounters(),
     held: new HeldConnections(),
     counters: new Map(),
@@ -186,14 +186,30 @@ function assemble(options: PaperExchangeOptions): Assembled {
       current = next;
       driver.wake();
     },
+    reseed: chance.reseed,
     pricesSet: (tokens) => driver.pricesSet(tokens),
     wake: () => driver.wake(),
   };
 }
 
+/** One source for each kind of choice, so that a fault by chance moves no price. */
+function chances(seed: number) {
+  const [walk, fills, faults] = [
+    mulberry32(seed),
+    mulberry32(seed ^ FILL_SEED),
+    mulberry32(seed ^ FAULT_SEED),
+  ];
+  const reseed = (next: number): void => {
+    walk.reseed(next);
+    fills.reseed(next ^ FILL_SEED);
+    faults.reseed(next ^ FAULT_SEED);
+  };
+  return { walk, fills, faults, reseed };
+}
+
 function startSettings(options: PaperExchangeOptions): Settings {
   const { fillDelayMs, fillProbability, slippagePct, latencyMs, transitMs } = options;
-  const { volumeCap, partialFillChance, walking, rateLimits } = options;
+  const { volumeCap, partialFillChance, walking, seed, rateLimits } = options;
   const given = {
     fillDelayMs,
     fillProbability,
@@ -203,6 +219,7 @@ function startSettings(options: PaperExchangeOptions): Settings {
     volumeCap,
     partialFillChance,
     walking,
+    seed,
     rateLimits,
   };
   const patch = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

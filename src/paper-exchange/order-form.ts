@@ -19,7 +19,7 @@ import { checkTerms, tickText } from './rules.ts';
 export type Form = ReadonlyMap<string, string>;
 
 const SIDES: readonly Side[] = ['BUY', 'SELL'];
-const PRODUCTS: readonly Product[] = ['CNC', 'MIS', 'NRML', 'MTF'];
+export const PRODUCTS: readonly Product[] = ['CNC', 'MIS', 'NRML', 'MTF'];
 const ORDER_TYPES: readonly OrderType[] = ['MARKET', 'LIMIT', 'SL', 'SL-M'];
 const VALIDITIES: readonly Validity[] = ['DAY', 'IOC', 'TTL'];
 const TAG = /^[A-Za-z0-9]{1,20}$/;

@@ -3,7 +3,7 @@ import { istDateTime } from './clock.ts';
 import type { Gtt, GttLeg, GttTerms } from './gtt.ts';
 import { inputError, type KiteError } from './kite-error.ts';
 import type { Market } from './market.ts';
-import type { Form } from './order-form.ts';
+import { type Form, PRODUCTS } from './order-form.ts';
 import { type Paise, parsePaise, rupees } from './paise.ts';
 import type { RestCall, RestParts, Route } from './rest-parts.ts';
 import { isRecord } from './settings.ts';
@@ -69,11 +69,12 @@ function parseGtt(form: Form, market: Market): Result<GttTerms, KiteError> {
 
 function parseLeg(value: unknown): GttLeg | null {
   if (!isRecord(value)) return null;
-  const { transaction_type: side, product, order_type: orderType, quantity } = value;
+  const { transaction_type: side, order_type: orderType, quantity } = value;
+  const product = PRODUCTS.find((known) => known === value['product']);
   const price = paiseOf(value['price']);
   if (price === null || orderType !== 'LIMIT' || !Number.isSafeInteger(quantity)) return null;
   if (side !== 'BUY' && side !== 'SELL') return null;
-  if (product !== 'CNC' && product !== 'NRML' && product !== 'MIS') return null;
+  if (product === undefined) return null;
   return { side, product, quantity: Number(quantity), price };
 }
 

@@ -29,6 +29,8 @@ export interface Settings {
   readonly partialFillChance: number;
   /** False holds every price still. */
   readonly walking: boolean;
+  /** Of every random choice: the walk of prices, fills, faults by chance. Naming it begins all of them anew. */
+  readonly seed: number;
   readonly rateLimits: RateLimits;
 }
 
@@ -41,6 +43,7 @@ export const DEFAULT_SETTINGS: Settings = {
   volumeCap: 500,
   partialFillChance: 0.05,
   walking: true,
+  seed: 1,
   rateLimits: {
     ordersPerSecond: 10,
     ordersPerMinute: 400,
@@ -64,6 +67,7 @@ const NUMBER_RANGES: Record<Exclude<keyof Settings, 'walking' | 'rateLimits'>, R
   transitMs: { min: 0, max: 600_000, whole: true },
   volumeCap: { min: 0, max: 10_000_000, whole: true },
   partialFillChance: { min: 0, max: 1, whole: false },
+  seed: { min: 0, max: 4_294_967_295, whole: true },
 };
 const LIMIT_RANGE: Range = { min: 0, max: 1_000_000, whole: true };
 

@@ -43,6 +43,7 @@ describe('the control port', () => {
     ['/prices', { 'NSE:RELIANCE': '2390.03' }, '0.10'],
     ['/settings', { fillDelay: 1 }, 'fillDelay'],
     ['/settings', { latencyMs: -1 }, 'latencyMs'],
+    ['/settings', { seed: 1.5 }, 'seed'],
   ])('answers 400 to PUT %s %j and names what is wrong', async (path, body, name) => {
     const running = await startExchange();
     const answer = await control(running, 'PUT', path, body);
@@ -63,6 +64,24 @@ describe('the control port', () => {
     await eventually(async () => expect((await orderOf(kite, id))?.['status']).toBe('COMPLETE'), {
       what: 'the fill',
     });
+  });
+
+  it('begins every random choice anew with a seed, also with the same again', async () => {
+    const running = await startExchange({ partialFillChance: 1 });
+    const kite = kiteOf(running);
+    const partsWith = async (seed: number): Promise<unknown[]> => {
+      await control(running, 'PUT', '/settings', { seed });
+      const id = await place(kite, { quantity: 60 });
+      await eventually(async () => expect((await orderOf(kite, id))?.['status']).toBe('COMPLETE'), {
+        what: 'all parts',
+      });
+      const trades: Json[] = await kite['getOrderTrades']!(id);
+      return trades.map((trade) => trade['quantity']);
+    };
+    const first = await partsWith(7);
+    expect(first.length).toBeGreaterThan(1);
+    expect(await partsWith(7)).toEqual(first);
+    expect(await partsWith(8)).not.toEqual(first);
   });
 
   it('walks and freezes the market', async () => {

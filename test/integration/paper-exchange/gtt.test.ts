@@ -75,6 +75,13 @@ describe('a GTT at the paper exchange', () => {
     expect((await rejection(kite['getGTT']!(1)))['message']).toContain('trigger_id');
   });
 
+  it.each(['CNC', 'MIS', 'NRML', 'MTF'])('takes the product %s', async (product) => {
+    const kite = kiteOf(await startExchange());
+    const legs = (TWO_LEGS['orders'] as Json[]).map((leg) => ({ ...leg, product }));
+    await placeGtt(kite, { ...TWO_LEGS, orders: legs });
+    expect(await kite['getGTTs']!()).toMatchObject([{ orders: [{ product }, { product }] }]);
+  });
+
   it.each([
     ['2399', 0, 2395],
     ['2501', 1, 2500],
