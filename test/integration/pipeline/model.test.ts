@@ -5,7 +5,6 @@
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decimal } from '../../../src/domain/money.ts';
 import { isFinal } from '../../../src/domain/order-status.ts';
 import { armFailpoints } from '../../../src/lib/failpoint.ts';
 import { cancelOrder } from '../../../src/services/cancel-order.ts';
@@ -20,82 +19,21 @@ import { type BookOrder, control } from '../../support/pipeline/book.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
 import { outsideOf } from '../../support/pipeline/outside.ts';
 import { replayDifferences } from '../../support/pipeline/replay.ts';
-import { EXIT, MARKET, RESTING } from '../../support/pipeline/requests.ts';
+import {
+  ASKED,
+  EXAMPLES,
+  opening,
+  type Outside,
+  PLACED,
+  type Step,
+  story,
+  trouble,
+  WRITES,
+} from '../../support/pipeline/stories.ts';
 import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import { eventually } from '../../support/wait.ts';
 
 const RUNS = 50;
-const FAULTS = [
-  'acceptThenTimeout',
-  'timeout',
-  'serverErrorAfterAccept',
-  'reset',
-  'rateLimited',
-  'refuse',
-] as const;
-const DEATHS = [
-  ...[
-    'accept.afterCommit',
-    'validate.afterCommit',
-    'submit.afterClaim',
-    'submit.afterCall',
-    'submit.afterRecord',
-  ],
-  ...['command.afterClaim', 'command.afterCall', 'command.afterRecord', 'cancel.afterCommit'],
-  ...['modify.afterCommit', 'poll.read', 'poll.beforeCommit', 'poll.afterCommit', 'resolve.beforeCommit'],
-] as const;
-
-/** What happens at the broker without the OMS. */
-type Outside =
-  | { readonly do: 'appCancel'; readonly of: number }
-  | { readonly do: 'fill' | 'appModify'; readonly of: number; readonly quantity: number };
-/** `of` chooses an order placed before. */
-type Step =
-  | { readonly do: 'place'; readonly what: 'resting' | 'market' | 'exit' }
-  | { readonly do: 'validate' | 'submit' | 'send' | 'cancel' | 'resolve'; readonly of: number }
-  | { readonly do: 'modify'; readonly of: number; readonly quantity: number }
-  | Outside
-  | { readonly do: 'poll' }
-  | { readonly do: 'fault'; readonly call: string; readonly kind: (typeof FAULTS)[number] }
-  | { readonly do: 'die'; readonly at: (typeof DEATHS)[number] };
-
-const of = fc.nat(4);
-const quantity = fc.integer({ min: 1, max: 15 });
-const step = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc.record({ do: fc.constant('place'), what: fc.constantFrom('resting', 'market', 'exit') }),
-  },
-  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('validate', 'submit', 'send'), of }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('cancel', 'resolve', 'appCancel'), of }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('modify', 'fill', 'appModify'), of, quantity }) },
-  { weight: 3, arbitrary: fc.constant({ do: 'poll' }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      do: fc.constant('fault'),
-      call: fc.constantFrom('placeOrder', 'placeOrder', 'modifyOrder', 'cancelOrder', 'orders', 'trades'),
-      kind: fc.constantFrom(...FAULTS),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('die'), at: fc.constantFrom(...DEATHS) }) },
-) as fc.Arbitrary<Step>;
-/** Steps of one inner list are taken at the same time. */
-const story = fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { minLength: 4, maxLength: 12 });
-/** Every story begins with an order on its way, whose placement may meet trouble. */
-const trouble = fc.constantFrom<Step>(
-  { do: 'poll' },
-  { do: 'fault', call: 'placeOrder', kind: 'acceptThenTimeout' },
-  { do: 'fault', call: 'placeOrder', kind: 'timeout' },
-  { do: 'die', at: 'submit.afterClaim' },
-  { do: 'die', at: 'submit.afterCall' },
-);
-const opening = (met: Step): readonly (readonly Step[])[] => [
-  [{ do: 'place', what: 'resting' }],
-  [{ do: 'validate', of: 0 }],
-  [met],
-  [{ do: 'submit', of: 0 }],
-];
 /** Rounds in which everybody lives: enough for each pause that a step has, which the rounds do not wait for. */
 const ROUNDS = 15;
 
@@ -112,6 +50,8 @@ describe('any story of orders on the real pipeline', () => {
         MODIFY_CONFIRM_MS: '100',
         MIN_RISK_REWARD: '0',
         UNKNOWN_HORIZON_MS: '1000',
+        // Two looks at the tradebook follow one another, however slow the machine.
+        RECONCILE_INTERVAL_MS: '60000',
       },
     });
   });
@@ -121,7 +61,7 @@ describe('any story of orders on the real pipeline', () => {
   });
 
   it('comes to what the exchange holds, with every invariant and a journal that replays', async () => {
-    const seen = { filled: 0, cancelled: 0, unknown: 0, modified: 0 };
+    const seen = { filled: 0, cancelled: 0, unknown: 0, modified: 0, corrected: 0, stops: 0, refused: 0 };
     await fc.assert(
       fc.asyncProperty(trouble, story, async (met, chapters) => {
         const account = `m${(accounts += 1)}`;
@@ -147,13 +87,25 @@ describe('any story of orders on the real pipeline', () => {
         seen.cancelled += count('OrderCancelled');
         seen.unknown += count('SubmissionUnknown');
         seen.modified += count('OrderModified');
+        seen.corrected += count('TradeCorrected');
+        seen.stops += await told.count(`order_type in ('SL', 'SL-M') and submitted_at is not null`);
+        seen.refused += await told.refusedAtExchange();
       }),
-      // A shorter story would begin with what the failed one left behind.
-      { numRuns: RUNS, endOnFailure: true },
+      {
+        // A shorter story would begin with what the failed one left behind.
+        endOnFailure: true,
+        numRuns: RUNS + EXAMPLES.length,
+        examples: EXAMPLES.map((chapters): [Step, Step[][]] => [
+          { do: 'poll' },
+          chapters.map((one) => [...one]),
+        ]),
+      },
     );
     expect(await replayDifferences(pipeline.parts.database)).toEqual([]);
     // A property that never met one of these proves nothing about it.
-    for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(3);
+    const { refused, ...often } = seen;
+    for (const [what, times] of Object.entries(often)) expect(times, what).toBeGreaterThan(3);
+    expect(refused).toBeGreaterThan(0);
   }, 600_000);
 });
 
@@ -186,10 +138,8 @@ class Teller {
     const asked = { ...at, actor: 'a person', strategyId: null, idempotencyKey: null };
     switch (one.do) {
       case 'place': {
-        const fields = { resting: RESTING, market: MARKET, exit: { ...EXIT, ...MARKET, quantity: 3 } }[
-          one.what
-        ];
-        this.placed.push((await this.pipeline.place({ account: this.account, maxAgeMs: 0, ...fields })).id);
+        const fields = { account: this.account, maxAgeMs: 0, ...PLACED[one.what] };
+        this.placed.push((await this.pipeline.place(fields)).id);
         return;
       }
       case 'validate':
@@ -204,7 +154,7 @@ class Teller {
       case 'modify':
         await modifyOrder(context, {
           ...asked,
-          terms: { quantity: one.quantity, price: decimal('2301.00') },
+          terms: { quantity: one.quantity, ...ASKED[one.asks] },
         });
         return;
       case 'resolve':
@@ -214,10 +164,17 @@ class Teller {
         await pollAccount(context, this.account, { always: true });
         return;
       case 'fault':
+        if (one.kind === 'rejectAtExchange' && !WRITES.includes(one.call)) return;
         return this.pipeline.addFault({ call: one.call, kind: one.kind, user: this.account });
       case 'die':
         armFailpoints(`${one.at}:throw`);
         return;
+      case 'bust': {
+        const { trades } = await this.pipeline.book(this.account);
+        const trade = trades[one.nth % Math.max(1, trades.length)];
+        if (trade !== undefined) await outsideOf(this.pipeline, this.account).bustTrade(trade.trade_id);
+        return;
+      }
       case 'appCancel':
       case 'appModify':
       case 'fill':
@@ -239,6 +196,25 @@ class Teller {
           ? outside.modify(known.order_id, { quantity: String(one.quantity) })
           : outside.execute(known.order_id, one.quantity, '2300.00');
     await done.catch(() => undefined);
+  }
+
+  /** Orders of the story that are so. */
+  async count(where: string): Promise<number> {
+    const [row] = await this.pipeline.sql<{ count: number }>(
+      `select count(*)::int as count from orders where account_id = $1 and ${where}`,
+      [this.account],
+    );
+    return row?.count ?? 0;
+  }
+
+  /** Commands that the broker had taken and the exchange refused. */
+  async refusedAtExchange(): Promise<number> {
+    const [row] = await this.pipeline.sql<{ count: number }>(
+      `select count(*)::int as count from order_commands where account_id = $1 and outcome = 'REFUSED'
+       and answer = 'ACKNOWLEDGED'`,
+      [this.account],
+    );
+    return row?.count ?? 0;
   }
 
   private tags: readonly Attempt[] = [];
