@@ -2,16 +2,18 @@ import type { AccountView } from '../db/account-view.ts';
 import type { EntryRow } from '../db/account-rows.ts';
 import { readStrategiesHolding } from '../db/stores/reconciliation-store.ts';
 import { type ManagedBy, positionKeyText } from '../domain/account.ts';
-import { ZERO } from '../domain/money.ts';
+import { type Decimal, ZERO, decimal } from '../domain/money.ts';
 import { type Result, err, ok } from '../lib/result.ts';
 import type { AdjustPosition, AdjustRefusal, AdjustedPosition } from './adjust-position.ts';
 import type { Context } from './context.ts';
 import { addEntry } from './move-position.ts';
+import { lookAt } from './stage-command.ts';
 
 /**
  * The company multiplied its shares (split, bonus): whoever holds some holds more of them at the same cost, so that
  * neither P&L nor risk comes of it. Every owner and strategy gets its share by an entry of its own at price 0; what
- * does not divide goes to the owner with the most. To what is there already it changes nothing.
+ * does not divide goes to the owner with the most. Stops and targets of the key are divided with the price. To what is
+ * there already it changes nothing.
  */
 export async function bookCorporateAction(
   context: Context,
@@ -27,7 +29,7 @@ export async function bookCorporateAction(
     actor,
     needs: {
       ...{ positionKeys: keys, entriesOf: keys, cyclesOf: keys, baseline: true },
-      ...{ strategyPositions: own, strategyCyclesOf: own },
+      ...{ strategyPositions: own, strategyCyclesOf: own, protections: true },
     },
     run: (view) => book(context, view, wanted, strategies),
   });
@@ -81,7 +83,37 @@ function book(
     const key = { instrumentId: instrument.id, product };
     addEntry(view, { ...of, ...key, exchange, symbol, side: 'BUY', stopLoss: null }, entry);
   }
+  scaleProtection(view, wanted, before);
   return ok({ before, after, realizedPnl: ZERO });
+}
+
+/** A stop where the old price was would sell at once: it stands for the same loss as before, rounded away from the price. */
+function scaleProtection(
+  view: AccountView,
+  { instrument, product, quantity: after, reason }: AdjustPosition,
+  before: number,
+): void {
+  const tick = instrument.tickSize;
+  const divided = (amount: Decimal): Decimal => amount.times(before).div(after);
+  const part = (rupees: string): string => divided(decimal(rupees)).toDecimalPlaces(4).toFixed();
+  for (const group of view.protections()) {
+    if (group.instrumentId !== instrument.id || group.product !== product || group.side !== 'BUY') continue;
+    const { stopLoss, takeProfit, trailing } = group;
+    const moved = {
+      ...group,
+      stopLoss: stopLoss === null ? null : divided(stopLoss).div(tick).floor().times(tick),
+      takeProfit: takeProfit === null ? null : divided(takeProfit).div(tick).ceil().times(tick),
+      trailing: trailing === null ? null : { distance: part(trailing.distance), step: part(trailing.step) },
+      nextLookAt: lookAt(view, 0),
+    };
+    view.putProtection(moved, {
+      kind: 'ProtectionMoved',
+      data: {
+        ...{ stopLoss: moved.stopLoss?.toFixed() ?? null, takeProfit: moved.takeProfit?.toFixed() ?? null },
+        ...{ before, after, reason },
+      },
+    });
+  }
 }
 
 /** Who holds how much: each strategy of what the OMS manages, the rest of that, and what came from outside. */

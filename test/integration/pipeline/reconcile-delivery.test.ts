@@ -9,7 +9,7 @@ import { reconcileAccount } from '../../../src/services/reconcile-account.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
 import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
 
-const ACCOUNTS = ['split', 'bonus', 'sold', 'moved', 'emptied', 'gift'];
+const ACCOUNTS = ['split', 'guarded', 'bonus', 'sold', 'moved', 'emptied', 'gift'];
 
 /** Delivery that was bought on other days; what the broker holds of it is the test's word. */
 describe('reconciling delivery', () => {
@@ -109,6 +109,36 @@ describe('reconciling delivery', () => {
     expect(await run('split', holding([held('RELIANCE', 20)], net(0)))).toMatchObject({ status: 'CLEAN' });
     await pipeline.sql(`update trades set traded_at = traded_at + interval '1 minute', recorded_at = recorded_at + interval '1 minute'
       where account_id = 'split'`);
+  });
+
+  it('H.1.b a split 1:2 divides the stop of what is protected with its price', async () => {
+    const order = await pipeline.place({
+      ...{ account: 'guarded', product: 'CNC', symbol: 'RELIANCE', protection: 'oms' },
+      ...{ price: '2450.10', stopLoss: '2430.50', takeProfit: null },
+    });
+    await pipeline.waitForStatus(order, 'FILLED');
+    const own = (quantity: number): BrokerPosition[] => [bought('RELIANCE', quantity)];
+    const before = holding([], own(10));
+    await run('guarded', before);
+    await pipeline.sql(`update trades set traded_at = traded_at - interval '1 minute', recorded_at = recorded_at - interval '1 minute'
+      where account_id = 'guarded'`);
+    await run('guarded', before);
+    const after = holding([held('RELIANCE', 20)], own(0));
+    await run('guarded', after);
+    const found = await run('guarded', after);
+    expect(await approve('guarded', found.id, after)).toMatchObject({ ok: true });
+    const groups = await pipeline.sql(
+      `select stop_loss::float8 as stop, next_look_at <= clock_timestamp() as due
+       from protection_groups where account_id = 'guarded' and ended_at is null`,
+    );
+    // Half a tick is rounded away from the price: 1215.25 on a tick of 0.10.
+    expect(groups).toEqual([{ stop: 1215.2, due: true }]);
+    const [moved] = await pipeline.sql(
+      `select data::jsonb ->> 'stopLoss' as stop from journal where account_id = 'guarded' and kind = 'ProtectionMoved'`,
+    );
+    expect(moved).toEqual({ stop: '1215.2' });
+    await pipeline.sql(`update trades set traded_at = traded_at + interval '1 minute', recorded_at = recorded_at + interval '1 minute'
+      where account_id = 'guarded'`);
   });
 
   it('a bonus 1:2 beside shares that were there before us multiplies ours alone', async () => {
