@@ -4,7 +4,8 @@ import { countTodaysOrders } from '../services/read-order-counts.ts';
 import { readUnprotectedSeconds } from '../services/read-unprotected.ts';
 import { readOrderStatuses } from '../services/read-orders.ts';
 import type { Context } from '../services/context.ts';
-import type { QueueDesk } from '../services/read-queues.ts';
+import { readJournalAfter, readJournalHeads, readSystemMetrics } from '../services/read-metrics.ts';
+import { type QueueDesk, readQueueAges } from '../services/read-queues.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import { createAccountOf } from './access.ts';
 import { createAuthenticator } from './authenticate.ts';
@@ -17,7 +18,8 @@ import type { EventFeed } from './event-feed.ts';
 import { type Probe, mountHealth } from './health.ts';
 import { type QueueCountsReader, createMetrics } from './metrics.ts';
 import { mountEndpoints, refuseOtherMethods } from './mount.ts';
-import { describeEndpoints, describeHealth, openApiDocument } from './openapi.ts';
+import { describeBrokerLogin, describeEndpoints, describeHealth, openApiDocument } from './openapi.ts';
+import { type BrokerLogin, mountKiteLogin } from './kite-login.ts';
 import { keepLoginPolicy, mountLogin } from './login-page.ts';
 import { createOrderWaiter } from './order-waiter.ts';
 import { problemResponse } from './problem.ts';
@@ -38,9 +40,13 @@ export interface ApiOptions {
   /** Closed by whoever made it, before the server. */
   readonly events: EventFeed;
   readonly queueCounts?: QueueCountsReader;
+  /** Figures of this process for /metrics: calls of the broker, jobs, connections. */
+  readonly processMetrics?: () => Promise<string>;
   readonly queues: QueueDesk;
   /** What Bull Board shows at /queues; left out: there is no such page. */
   readonly board?: BoardQueues;
+  /** The broker's daily login and postbacks; left out: there are no such addresses, as on paper. */
+  readonly brokerLogin?: BrokerLogin;
   /** Left out: there is no such address. */
   readonly chatWebhook?: ChatWebhook;
   /** PUT /v1/prices is refused unless users bring their own prices: BROKER=paper or PRICE_SOURCE=push. */
@@ -74,6 +80,10 @@ export function createApi(options: ApiOptions): OpenAPIHono {
     countOrders: () => countTodaysOrders(db, clock.now()),
     unprotected: () => readUnprotectedSeconds(db),
     queueCounts: options.queueCounts,
+    queueAges: () => readQueueAges(options.queues),
+    system: () => readSystemMetrics(context, clock.now()),
+    hops: { readAfter: (seen) => readJournalAfter(db, seen), readHeads: () => readJournalHeads(db) },
+    processText: options.processMetrics,
   });
   keepDocsPolicy(app);
   keepLoginPolicy(app);
@@ -112,8 +122,16 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   if (options.board !== undefined) {
     mountQueueBoard(app, { context, authenticate, limits, queues: options.queues, board: options.board });
   }
+  if (options.brokerLogin !== undefined) {
+    mountKiteLogin(app, {
+      ...{ context, clock, authenticate, limits },
+      accountOf: ports.accountOf,
+      login: options.brokerLogin,
+    });
+  }
   if (options.chatWebhook !== undefined) mountChatWebhook(app, options.chatWebhook);
   describeHealth(app.openAPIRegistry);
+  if (options.brokerLogin !== undefined) describeBrokerLogin(app.openAPIRegistry);
   describeEndpoints(app.openAPIRegistry, ENDPOINTS);
   const document = openApiDocument(app, options.version);
   app.get('/openapi.json', (c) => c.json(document));

@@ -3,7 +3,10 @@ import { routePath } from 'hono/route';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { ORDER_STATUSES } from '../domain/order-status.ts';
 import type { Log } from '../services/context.ts';
+import type { SystemMetrics } from '../services/read-metrics.ts';
 import type { Clock } from '../time/clock.ts';
+import { type HopPorts, createHopMetrics } from './hop-metrics.ts';
+import { createSystemGauges } from './system-gauges.ts';
 
 /** Jobs of each queue by state; null: the queues do not answer. */
 export type QueueCountsReader = () => Promise<
@@ -16,6 +19,13 @@ export interface MetricsOptions {
   /** Orders by status, in one query. */
   readonly countOrders: () => Promise<readonly { readonly status: string; readonly count: number }[]>;
   readonly queueCounts?: QueueCountsReader | undefined;
+  /** How long the oldest job of each queue waits, milliseconds; null: the queues do not answer. */
+  readonly queueAges?: () => Promise<readonly (readonly [queue: string, ageMs: number | null])[]>;
+  readonly system?: () => Promise<SystemMetrics>;
+  /** Left out: only what this process accepts is measured. */
+  readonly hops?: HopPorts;
+  /** Figures of this process as text, beside those of the API. */
+  readonly processText?: (() => Promise<string>) | undefined;
   /** Units without a stop at the exchange now, and seconds of that in all, by account. */
   readonly unprotected: () => Promise<
     readonly {
@@ -38,10 +48,8 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 const GAUGE_TIMEOUT_MS = 1000;
 
 /** Measures every request of `app` by its route, and keeps the process's own figures. */
-export function createMetrics(
-  app: OpenAPIHono,
-  { clock, log, countOrders, queueCounts, unprotected }: MetricsOptions,
-): Metrics {
+export function createMetrics(app: OpenAPIHono, options: MetricsOptions): Metrics {
+  const { clock, log, countOrders, queueCounts, unprotected } = options;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'sauda_' });
   const requests = new Counter({
@@ -83,6 +91,15 @@ export function createMetrics(
     registers: [registry],
   });
 
+  const ages = new Gauge({
+    name: 'sauda_queue_oldest_seconds',
+    help: 'How long the job has waited that waits longest',
+    labelNames: ['queue'],
+    registers: [registry],
+  });
+  const hops = createHopMetrics(registry, options.hops);
+  const setSystem = createSystemGauges(registry);
+
   app.use(async (c, next) => {
     const startMs = clock.monotonicMs();
     await next();
@@ -91,7 +108,11 @@ export function createMetrics(
     const route = pattern.endsWith('*') ? 'none' : pattern;
     const method = METHODS.has(c.req.method) ? c.req.method : 'OTHER';
     requests.inc({ method, route, status: String(c.res.status) });
-    durations.observe({ method, route }, (clock.monotonicMs() - startMs) / 1000);
+    const seconds = (clock.monotonicMs() - startMs) / 1000;
+    durations.observe({ method, route }, seconds);
+    if (isAcceptance(method, route, c.res.status) && c.req.query('waitFor') === undefined) {
+      hops.accepted(seconds);
+    }
   });
 
   const fillOrders = async (): Promise<void> => {
@@ -106,6 +127,16 @@ export function createMetrics(
     }
   };
 
+  const fillAges = async (): Promise<void> => {
+    ages.reset();
+    for (const [queue, ageMs] of (await options.queueAges?.()) ?? []) {
+      if (ageMs !== null) ages.set({ queue }, ageMs / 1000);
+    }
+  };
+  const fillSystem = async (): Promise<void> => {
+    if (options.system !== undefined) setSystem(await options.system());
+  };
+
   const fillUnprotected = async (): Promise<void> => {
     for (const { accountId: account, instrument, quantity, seconds } of await unprotected()) {
       nakedUnits.set({ account, instrument }, quantity);
@@ -117,7 +148,7 @@ export function createMetrics(
     contentType: registry.contentType,
     scrape: async () => {
       await Promise.all(
-        [fillOrders, fillJobs, fillUnprotected].map(async (fill) => {
+        [fillOrders, fillJobs, fillAges, fillUnprotected, fillSystem, hops.follow].map(async (fill) => {
           try {
             await within(fill());
           } catch (error) {
@@ -125,9 +156,13 @@ export function createMetrics(
           }
         }),
       );
-      return registry.metrics();
+      return [await registry.metrics(), (await options.processText?.()) ?? ''].join('\n');
     },
   };
+}
+
+function isAcceptance(method: string, route: string, status: number): boolean {
+  return method === 'POST' && route === '/v1/orders' && status === 202;
 }
 
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);

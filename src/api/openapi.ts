@@ -20,6 +20,10 @@ type Responses = Parameters<Registry['registerPath']>[0]['responses'];
 /** Puts every endpoint into the document of the app. */
 export function describeEndpoints(registry: Registry, endpoints: readonly Endpoint[]): void {
   registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  registry.registerComponent('securitySchemes', 'session', {
+    ...{ type: 'apiKey', in: 'cookie', name: '__Host-sauda' },
+    description: 'Of a browser that logged in at /login; it writes from pages of this server alone.',
+  });
   for (const endpoint of endpoints) {
     registry.registerPath({
       method: endpoint.method,
@@ -28,7 +32,7 @@ export function describeEndpoints(registry: Registry, endpoints: readonly Endpoi
       tags: [endpoint.path.split('/')[2] ?? ''],
       summary: endpoint.summary,
       description: `Needs the role ${endpoint.role}.`,
-      security: [{ bearer: [] }],
+      security: [{ bearer: [] }, { session: [] }],
       request: {
         ...(endpoint.params === undefined ? {} : { params: endpoint.params }),
         query: endpoint.query,
@@ -71,6 +75,57 @@ export function describeHealth(registry: Registry): void {
   registry.registerPath({
     ...{ ...about, path: '/metrics', summary: 'Figures for Prometheus' },
     responses: { 200: { description: 'Text.', content: { 'text/plain': { schema: z.string() } } } },
+  });
+}
+
+/** The broker's login and its postbacks, where there is a broker to log in to. */
+export function describeBrokerLogin(registry: Registry): void {
+  const about = { tags: ['broker'] };
+  const problem = {
+    description: 'A problem (RFC 9457).',
+    content: { 'application/problem+json': { schema: problemSchema } },
+  };
+  const begun = z.object({ url: z.string(), accountId: z.string(), expiresInMs: z.int() });
+  registry.registerPath({
+    ...{ ...about, method: 'get', path: '/kite/login', summary: "Begin the broker's daily login" },
+    description: 'Needs the role operator.',
+    security: [{ bearer: [] }, { session: [] }],
+    request: { query: z.object({ accountId: z.string().optional() }) },
+    responses: {
+      200: jsonOf('The page of the broker to open, for programs.', begun),
+      302: { description: 'The same, for browsers.' },
+      default: problem,
+    },
+  });
+  registry.registerPath({
+    ...{
+      ...about,
+      method: 'get',
+      path: '/kite/callback',
+      summary: 'Where the broker sends the browser back to',
+    },
+    security: [],
+    request: {
+      query: z.object({ request_token: z.string(), status: z.string(), state: z.string() }),
+    },
+    responses: { 200: { description: 'Logged in.' }, default: problem },
+  });
+  const postback = z.looseObject({
+    order_id: z.string(),
+    order_timestamp: z.string(),
+    checksum: z.string(),
+    user_id: z.string(),
+  });
+  registry.registerPath({
+    ...{
+      ...about,
+      method: 'post',
+      path: '/kite/postback',
+      summary: 'A hint of the broker to read its book again',
+    },
+    security: [],
+    request: { body: { required: true, content: { 'application/json': { schema: postback } } } },
+    responses: { 200: jsonOf('Taken.', z.object({})), default: problem },
   });
 }
 

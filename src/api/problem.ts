@@ -12,6 +12,7 @@ export const PROBLEMS = {
   UNAUTHENTICATED: [401, 'A valid bearer token is required'],
   FORBIDDEN: [403, 'The token may not do this'],
   CROSS_SITE: [403, 'The request does not come from a page of this server'],
+  LOGIN_REFUSED: [403, 'The broker was not logged in to'],
   NOT_FOUND: [404, 'There is nothing here'],
   METHOD_NOT_ALLOWED: [405, 'This address does not take this method'],
   IDEMPOTENCY_CONFLICT: [409, 'The clientOrderId was used for another order'],

@@ -47,7 +47,7 @@ function checkMediaType(headers: Headers): void {
 }
 
 /** Never holds more than the limit and one chunk, whatever Content-Length says. */
-async function readBytes(request: Request): Promise<Uint8Array> {
+export async function readBytes(request: Request): Promise<Uint8Array> {
   const declared = Number(request.headers.get('content-length') ?? 0);
   if (declared > MAX_BODY_BYTES) throw tooLarge();
   const reader = request.body?.getReader();

@@ -153,7 +153,7 @@ function operationLines(operation: OperationBody): string {
   ].join('\n');
 }
 
-function userName(): string {
+export function userName(): string {
   try {
     return os.userInfo().username;
   } catch {

@@ -12,6 +12,7 @@ import {
 } from '../client/index.ts';
 import { readSecret } from '../runtime/data-dir.ts';
 import { configOrExit, EXIT } from '../runtime/process.ts';
+import { addBrokerCommands } from './broker-commands.ts';
 import { explanation } from './explain.ts';
 import { sayOf, table } from './format.ts';
 import { addHaltCommands } from './halt-commands.ts';
@@ -33,6 +34,7 @@ export function addRemoteCommands(program: Command): void {
   addQueueCommands(program, say, connect);
   addTokenCommands(program, say, connect);
   addStrategyCommands(program, say, connect);
+  addBrokerCommands(program, say, apiAddress);
 
   withOrderArguments(program.command('place'))
     .description(
@@ -189,10 +191,14 @@ export function addRemoteCommands(program: Command): void {
 }
 
 async function connect(): Promise<Client> {
+  return createClient(await apiAddress());
+}
+
+async function apiAddress(): Promise<{ readonly baseUrl: string; readonly token: string }> {
   const config = configOrExit();
   const token = config.adminToken ?? (await readSecret(path.join(config.dataDir, 'admin.token')));
   const host = config.host === '0.0.0.0' ? '127.0.0.1' : config.host;
-  return createClient({ baseUrl: `http://${host}:${config.port}`, token: token ?? '' });
+  return { baseUrl: `http://${host}:${config.port}`, token: token ?? '' };
 }
 
 function previewLines(preview: PreviewBody): string {

@@ -86,6 +86,7 @@ const environment = z.object({
   QUEUE_BACKEND: z.enum(['redis', 'postgres'], { error: 'must be redis or postgres' }).optional(),
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: whole(8080, 0, 65_535),
+  METRICS_PORT: whole(0, 0, 65_535),
   ADMIN_TOKEN: z
     .string()
     .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 visible ASCII characters')
@@ -227,6 +228,8 @@ export interface Config {
   readonly queueBackend: 'redis' | 'postgres';
   readonly host: string;
   readonly port: number;
+  /** Where a worker process serves its own /metrics, on host; 0: nowhere. */
+  readonly metricsPort: number;
   readonly adminToken: string | null;
   /** For what is stored encrypted, 32 bytes; null: the one that is made in dataDir. */
   readonly encryptionKey: Buffer | null;
@@ -237,7 +240,12 @@ export interface Config {
   readonly kiteApiRoot: string | null;
   /** Where prices and order updates are pushed; null: beside Kite's own API its ticker, beside another one none. */
   readonly kiteTickerRoot: string | null;
-  readonly zerodha: { readonly apiKey: string; readonly accessToken: string | null } | null;
+  readonly zerodha: {
+    readonly apiKey: string;
+    /** For logins and postbacks; null: neither is possible here. */
+    readonly apiSecret: string | null;
+    readonly accessToken: string | null;
+  } | null;
   readonly accountBalance: Decimal;
   readonly limits: Limits;
   readonly session: SessionRules;
@@ -391,6 +399,7 @@ function toConfig(env: Environment): Config {
     queueBackend: env.QUEUE_BACKEND ?? (env.REDIS_URL === undefined ? 'postgres' : 'redis'),
     host: env.HOST,
     port: env.PORT,
+    metricsPort: env.METRICS_PORT,
     adminToken: env.ADMIN_TOKEN ?? null,
     encryptionKey: env.ENCRYPTION_KEY === undefined ? null : encryptionKeyOf(env.ENCRYPTION_KEY),
     dataDir: path.resolve(env.DATA_DIR),
@@ -401,7 +410,11 @@ function toConfig(env: Environment): Config {
     zerodha:
       env.ZERODHA_API_KEY === undefined
         ? null
-        : { apiKey: env.ZERODHA_API_KEY, accessToken: env.ZERODHA_ACCESS_TOKEN ?? null },
+        : {
+            apiKey: env.ZERODHA_API_KEY,
+            apiSecret: env.ZERODHA_API_SECRET ?? null,
+            accessToken: env.ZERODHA_ACCESS_TOKEN ?? null,
+          },
     accountBalance: env.ACCOUNT_BALANCE,
     limits: {
       maxRiskPerTrade: env.MAX_RISK_PER_TRADE,

@@ -5,10 +5,12 @@ import type { Config } from '../config/config.ts';
 import { SchemaAheadError, migrate } from '../db/migrate.ts';
 import { createLogger } from '../logging/logger.ts';
 import { type RunningPaperExchange, startPaperExchange } from '../paper-exchange/index.ts';
+import { LiveNotConfirmedError, requireLiveConfirmed } from './live-here.ts';
 import { loadInstruments } from '../services/load-instruments.ts';
 import { DEFAULT_ACCOUNT, openAccount } from '../services/open-account.ts';
 import { startApiRole } from './api-role.ts';
-import { type Composition, brokerRootOf, compose } from './compose.ts';
+import { brokerRootOf } from './broker-root.ts';
+import { type Composition, compose } from './compose.ts';
 import { DataDirLockedError, lockDataDir, openDataDir } from './data-dir.ts';
 import { startDemo } from './demo.ts';
 import { isUsage, paperOptions, type ReplayArguments, replayVariables } from './paper-process.ts';
@@ -121,6 +123,7 @@ async function start(config: Config, tell: (line: string) => void, started: Star
   const brokerRoot = brokerRootOf(config, paper?.url ?? null);
   const parts = await compose({ config, databaseUrl, brokerRoot, processName: `all:${process.pid}`, log });
   started.add(() => parts.close());
+  await requireLiveConfirmed(config, parts.database);
   await openAccount(parts.context, { id: DEFAULT_ACCOUNT, name: 'Main', actor: 'system' });
 
   // A replay lists its share with another tick, and the list of the day must not outlive it.
@@ -225,7 +228,10 @@ function announce(config: Config, tell: (line: string) => void, at: Announced): 
 }
 
 function exitCodeOf(error: unknown): number {
-  if (error instanceof DataDirLockedError || error instanceof SchemaAheadError) return EXIT.refused;
+  const isRefused = [DataDirLockedError, SchemaAheadError, LiveNotConfirmedError].some(
+    (kind) => error instanceof kind,
+  );
+  if (isRefused) return EXIT.refused;
   return isUsage(error) ? EXIT.usage : EXIT.notReachable;
 }
 

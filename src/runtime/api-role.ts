@@ -8,6 +8,7 @@ import { QUEUE_NAMES } from '../queues/names.ts';
 import type { Queues } from '../queues/queues.ts';
 import { readEventsAfter, readJournalHead } from '../services/read-events.ts';
 import { systemClock } from '../time/clock.ts';
+import { brokerLoginOf } from './broker-login.ts';
 import type { Composition } from './compose.ts';
 import { openDataDir, readOrCreateSecret } from './data-dir.ts';
 import { packageVersion } from './package-version.ts';
@@ -40,6 +41,7 @@ export async function startApiRole(
     clock: systemClock,
     log: parts.context.log,
   });
+  const login = brokerLoginOf(config, parts.sealer);
   const app = createApi({
     events,
     context: parts.context,
@@ -48,9 +50,11 @@ export async function startApiRole(
     version: packageVersion(),
     probes: probesOf(parts, config),
     queueCounts: () => queueCounts(parts.queues),
+    processMetrics: () => parts.metrics.registry.metrics(),
     queues: parts.queues,
     board: () => parts.queues.boardQueues(),
     ...chatWebhookOf(parts, config),
+    ...(login !== null && { brokerLogin: login }),
     allowPricePush: config.broker === 'paper' || config.priceSource === 'push',
     openMetrics: config.host === '127.0.0.1' || config.host === 'localhost' || config.host === '::1',
   });

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts';
 import { type AlertMode, toldOutcomes } from '../config/telegram.ts';
 import { createAccountTransactions } from '../db/account-transaction.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
+import type { Sealer } from '../lib/sealer.ts';
 import type { Logger } from '../logging/logger.ts';
 import { createFundsReader } from '../market-data/funds.ts';
 import { createHoldingsReader } from '../market-data/holdings.ts';
@@ -15,11 +16,12 @@ import { createInstrumentDirectory } from '../market-data/instruments.ts';
 import { createMarginReader } from '../market-data/margins.ts';
 import { createPriceReader } from '../market-data/prices.ts';
 import { connectQueues } from '../queues/backend.ts';
-import type { OnFailed, Queues } from '../queues/queues.ts';
+import type { OnEnded, OnFailed, Queues } from '../queues/queues.ts';
 import { createJobCounter } from '../services/count-jobs.ts';
 import { recordJobFailure } from '../services/record-job-failure.ts';
 import type { Context } from '../services/context.ts';
 import { DEFAULT_ACCOUNT } from '../services/open-account.ts';
+import { type BrokerSessions, createBrokerSessions } from '../services/broker-session.ts';
 import { createSubmitLane } from '../services/submit-lane.ts';
 import { createTelegramChannel } from '../telegram/alert-channel.ts';
 import type { OperatorChat } from '../telegram/port.ts';
@@ -27,6 +29,8 @@ import { Sender } from '../telegram/sender.ts';
 import { createTelegrafChat } from '../telegram/telegraf-chat.ts';
 import { systemClock } from '../time/clock.ts';
 import { newId } from '../time/random.ts';
+import { sealerOf } from './broker-login.ts';
+import { type ProcessMetrics, createProcessMetrics } from './process-metrics.ts';
 
 /** Everything a process works with, and how to let go of it. */
 export interface Composition {
@@ -34,6 +38,9 @@ export interface Composition {
   readonly queues: Queues;
   readonly database: Database;
   readonly defaultBroker: BrokerPort;
+  readonly metrics: ProcessMetrics;
+  /** Of what is stored encrypted; null: nothing is, as on paper. */
+  readonly sealer: Sealer | null;
   /** Null: no bot is configured. */
   readonly telegram: TelegramParts | null;
   /** Opened by a submitter of this process. */
@@ -70,14 +77,6 @@ export interface Patience {
 const SENDS_AT_ONCE = 512;
 const DATABASE_CLOSE_MS = 1000;
 
-const KITE_ROOT = 'https://api.kite.trade';
-
-/** Where the broker is: the given root, the built-in paper exchange, or Kite itself. */
-export function brokerRootOf(config: Config, paperUrl: string | null): string {
-  if (config.kiteApiRoot !== null) return config.kiteApiRoot;
-  return config.broker === 'kite' ? KITE_ROOT : (paperUrl ?? `http://127.0.0.1:${config.paper.port}`);
-}
-
 /** Builds the context of one process: connections first, so that nothing is constructed on a dead database. */
 export async function compose(options: CompositionOptions): Promise<Composition> {
   const { config, databaseUrl, brokerRoot, processName, log, patience } = options;
@@ -86,21 +85,41 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     ...(patience && { silentHolderMs: patience.silentHolderMs }),
     onError: (error) => log.warn({ err: error }, 'an idle database connection was lost'),
   });
+  const metrics = createProcessMetrics();
+  metrics.watchPools(database);
   const counter = createJobCounter({ db: database, log });
+  const onEnded: OnEnded = (queue, succeeded) => {
+    counter.onEnded(queue, succeeded);
+    metrics.jobEnded(queue, succeeded);
+  };
   const onFailed: OnFailed = (...failed) => recordJobFailure({ db: database, newId }, failed);
   const queues = await connectQueues(
     config.queueBackend === 'redis'
       ? { backend: 'redis', redisUrl: config.redisUrl ?? 'redis://127.0.0.1:6379' }
       : { backend: 'postgres', databaseUrl },
     {
-      ...{ log, onFailed, onEnded: counter.onEnded },
+      ...{ log, onFailed, onEnded },
       ...(patience && { callTimeoutMs: patience.queueCallMs }),
     },
   );
+  const transactions = createAccountTransactions(database, { tells: toldOutcomes(config.telegram) });
+  const sealer = config.broker === 'kite' ? await sealerOf(config) : null;
+  const sessions =
+    sealer === null
+      ? null
+      : createBrokerSessions({
+          ...{ ...transactions, db: database, sealer, log, actor: processName },
+          ...{ clock: systemClock, apiKey: config.zerodha?.apiKey ?? '' },
+          fallback: config.zerodha?.accessToken ?? null,
+        });
   const brokers = new Map<string, KiteBroker>();
   const broker = (accountId: string): KiteBroker => {
     let found = brokers.get(accountId);
-    if (found === undefined) brokers.set(accountId, (found = brokerOf(config, brokerRoot, accountId, log)));
+    if (found === undefined)
+      brokers.set(
+        accountId,
+        (found = brokerOf(config, { root: brokerRoot, accountId, sessions, metrics, log })),
+      );
     return found;
   };
   const cutBroker = (): void => {
@@ -111,7 +130,7 @@ export async function compose(options: CompositionOptions): Promise<Composition>
   const lane = createSubmitLane(SENDS_AT_ONCE);
   const telegram = telegramPartsOf(config, database);
   const context: Context = {
-    ...createAccountTransactions(database, { tells: toldOutcomes(config.telegram) }),
+    ...transactions,
     db: database,
     queues,
     broker,
@@ -156,6 +175,8 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     queues,
     database,
     defaultBroker,
+    metrics,
+    sealer,
     telegram,
     lane,
     cutBroker,
@@ -211,15 +232,30 @@ function telegramChannelsOf(config: Config, { sender }: TelegramParts): AlertCha
   return [first, createTelegramChannel({ ...of, name, chatId: escalation.chatId, escalatesAfterMs })];
 }
 
-/** An account's session: on paper each account is a user of the exchange with books of its own. */
-function brokerOf(config: Config, root: string, accountId: string, log: Logger): KiteBroker {
+interface BrokerOf {
+  readonly root: string;
+  readonly accountId: string;
+  /** Null on paper, where each account is a user of the exchange with books of its own. */
+  readonly sessions: BrokerSessions | null;
+  readonly metrics: ProcessMetrics;
+  readonly log: Logger;
+}
+
+function brokerOf(config: Config, { root, accountId, sessions, metrics, log }: BrokerOf): KiteBroker {
   const paperToken = accountId === DEFAULT_ACCOUNT ? 'paper' : `paper-${accountId}`;
   return createKiteBroker({
     root,
     timeoutMs: config.brokerTimeoutMs,
-    apiKey: config.broker === 'kite' ? (config.zerodha?.apiKey ?? '') : 'paper',
-    accessToken: config.broker === 'kite' ? (config.zerodha?.accessToken ?? '') : paperToken,
+    apiKey: sessions === null ? 'paper' : (config.zerodha?.apiKey ?? ''),
+    accessToken: sessions === null ? paperToken : () => sessions.token(accountId),
+    ...(sessions !== null && {
+      onSessionExpired: (token) =>
+        sessions.refused(accountId, token).catch((error: unknown) => {
+          log.warn({ err: error, accountId }, 'the end of the broker session could not be noted');
+        }),
+    }),
     log: (entry) => {
+      metrics.brokerCall(entry);
       if (entry.fault === null) log.trace(entry, 'broker call');
       else log.warn(entry, 'broker call');
     },

@@ -9,8 +9,11 @@ import { createLogger, type Logger } from '../logging/logger.ts';
 import { DEFAULT_ACCOUNT, openAccount } from '../services/open-account.ts';
 import { startWorkerBeat } from '../services/watch-workers.ts';
 import { type Presence, startPresence } from '../services/worker-presence.ts';
+import { LiveNotConfirmedError, requireLiveConfirmed } from './live-here.ts';
 import { packageVersion } from './package-version.ts';
-import { type Composition, brokerRootOf, compose } from './compose.ts';
+import { brokerRootOf } from './broker-root.ts';
+import { type Composition, compose } from './compose.ts';
+import { serveProcessMetrics } from './process-metrics.ts';
 import { findPrivatePostgres } from './private-postgres.ts';
 import type { Running } from './roles.ts';
 import { stopOnSignal } from './shutdown.ts';
@@ -70,8 +73,13 @@ export async function runProcess(
     processName,
     log,
   });
+  await confirmedOrExit(config, parts);
   await openAccount(parts.context, { id: DEFAULT_ACCOUNT, name: 'Main', actor: processName });
   const running = await start(parts, config, log);
+  if (config.metricsPort > 0 && role !== 'api') {
+    const at = { host: config.host, port: config.metricsPort };
+    running.push(await serveProcessMetrics(parts.metrics, at));
+  }
   const heartbeat = startWorkerBeat(parts.context, role);
   const presence = presenceOf(parts, role);
   log.info({ role }, 'running');
@@ -94,6 +102,16 @@ export function presenceOf({ context }: Composition, role: string): Presence {
     process.exitCode = EXIT.refused;
     process.kill(process.pid, 'SIGTERM');
   });
+}
+
+async function confirmedOrExit(config: Config, { database }: Composition): Promise<void> {
+  try {
+    await requireLiveConfirmed(config, database);
+  } catch (error) {
+    if (!(error instanceof LiveNotConfirmedError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT.refused);
+  }
 }
 
 /** A database that can not be reached is a sentence and an exit code, not a stack (api.md). */

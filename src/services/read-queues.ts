@@ -64,3 +64,10 @@ export async function readQueues(
     }),
   );
 }
+
+/** How long the oldest job of each queue waits, milliseconds; null where the queues do not answer. */
+export async function readQueueAges(
+  queues: Pick<Queues, 'oldestWaitingMs'>,
+): Promise<readonly (readonly [QueueName, number | null])[]> {
+  return Promise.all(QUEUE_NAMES.map(async (name) => [name, await queues.oldestWaitingMs(name)] as const));
+}

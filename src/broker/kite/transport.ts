@@ -55,6 +55,7 @@ export interface CallRecord {
 
 /** The client's methods that are used here; what they resolve with is ignored, the record is read instead. */
 export interface KiteCalls {
+  generateSession(requestToken: string, apiSecret: string): Promise<unknown>;
   placeOrder(variety: string, params: Record<string, unknown>): Promise<unknown>;
   modifyOrder(variety: string, orderId: string, params: Record<string, unknown>): Promise<unknown>;
   cancelOrder(variety: string, orderId: string): Promise<unknown>;
@@ -105,6 +106,8 @@ export interface TransportOptions {
   readonly apiKey: string;
   readonly accessToken: AccessToken;
   readonly root: string;
+  /** For the one call that is made before there is a token. */
+  readonly isAnonymous?: boolean;
   /** How long an idle socket is kept; for tests. */
   readonly idleSocketMs?: number;
 }
@@ -114,6 +117,7 @@ export class KiteTransport {
   readonly #adapter = clientHttpAdapter();
   readonly #agent: http.Agent;
   readonly #accessToken: AccessToken;
+  readonly #isAnonymous: boolean;
   #isClosed = false;
 
   constructor(options: TransportOptions) {
@@ -130,6 +134,7 @@ export class KiteTransport {
     };
     this.#agent = protocol === 'https:' ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
     this.#accessToken = options.accessToken;
+    this.#isAnonymous = options.isAnonymous === true;
     this.#client = new KiteConnect({
       api_key: options.apiKey,
       root: options.root,
@@ -179,7 +184,7 @@ export class KiteTransport {
       // Asked now, since the token may have come after close() or after the deadline.
       if (this.#isClosed) throw new Error('this broker connection is closed');
       record.accessToken = token;
-      if (deadline.signal.aborted || record.accessToken === '') return record;
+      if (deadline.signal.aborted || (record.accessToken === '' && !this.#isAnonymous)) return record;
       await invoke(this.#viewFor(record, deadline.signal));
     } catch (error) {
       if (!record.isDispatched) record.localError = error instanceof Error ? error : new Error(textOf(error));

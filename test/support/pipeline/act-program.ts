@@ -4,7 +4,8 @@
  */
 import { decimal } from '../../../src/domain/money.ts';
 import { configOrExit } from '../../../src/runtime/process.ts';
-import { brokerRootOf, compose } from '../../../src/runtime/compose.ts';
+import { brokerRootOf } from '../../../src/runtime/broker-root.ts';
+import { compose } from '../../../src/runtime/compose.ts';
 import { createLogger } from '../../../src/logging/logger.ts';
 import { cancelOrder } from '../../../src/services/cancel-order.ts';
 import { modifyOrder } from '../../../src/services/modify-order.ts';

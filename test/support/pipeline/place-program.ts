@@ -1,6 +1,7 @@
 /** A process that accepts one order, as the API does: for tests that kill it on the way. Arguments: account, client order id. */
 import { configOrExit } from '../../../src/runtime/process.ts';
-import { brokerRootOf, compose } from '../../../src/runtime/compose.ts';
+import { brokerRootOf } from '../../../src/runtime/broker-root.ts';
+import { compose } from '../../../src/runtime/compose.ts';
 import { createLogger } from '../../../src/logging/logger.ts';
 import { placeOrder } from '../../../src/services/place-order.ts';
 import { orderRequest } from './requests.ts';
