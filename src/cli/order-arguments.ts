@@ -1,5 +1,6 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import type { NewOrder } from '../client/index.ts';
+import { PROTECTION_POLICIES } from '../domain/protection-policy.ts';
 import { newId } from '../time/random.ts';
 
 /** What `place` and `preview` are told. */
@@ -13,6 +14,9 @@ export interface OrderOptions {
   readonly account?: string;
   readonly strategy?: string;
   readonly reduceOnly?: boolean;
+  readonly protection?: NewOrder['protection'];
+  readonly trail?: NewOrder['trailingStop'];
+  readonly gtt?: boolean;
 }
 
 const MAX_WAIT_MS = 30_000;
@@ -30,7 +34,19 @@ export function withOrderArguments(command: Command): Command {
     .addOption(new Option('--product <product>').choices(['MIS', 'CNC', 'NRML', 'MTF']).default('MIS'))
     .option('--account <id>')
     .option('--strategy <id>')
-    .option('--reduce-only', 'only lower a position');
+    .option('--reduce-only', 'only lower a position')
+    .addOption(
+      new Option(
+        '--protection <policy>',
+        'its stop rests at the exchange, is watched by oms, or there is none; default: as configured',
+      ).choices(PROTECTION_POLICIES),
+    )
+    .option(
+      '--trail <distance[:step]>',
+      'the stop follows the best price, so many rupees behind it, in steps of so many',
+      trail,
+    )
+    .option('--gtt', 'a GTT at the broker as well, over days');
 }
 
 export function newOrder(
@@ -58,6 +74,9 @@ export function newOrder(
     ...(options.account === undefined ? {} : { accountId: options.account }),
     ...(options.strategy === undefined ? {} : { strategyId: options.strategy }),
     ...(options.reduceOnly === true ? { reduceOnly: true } : {}),
+    ...(options.protection === undefined ? {} : { protection: options.protection }),
+    ...(options.trail === undefined ? {} : { trailingStop: options.trail }),
+    ...(options.gtt === true ? { gtt: true } : {}),
   };
 }
 
@@ -76,6 +95,12 @@ function quantity(text: string): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : 0;
   if (value < 1) throw new InvalidArgumentError('a whole number from 1.');
   return value;
+}
+
+function trail(text: string): NonNullable<NewOrder['trailingStop']> {
+  const [distance = '', step = '0', ...more] = text.split(':');
+  if (more.length > 0) throw new InvalidArgumentError('a distance, such as 20, or with its step, 20:5.');
+  return { distance: price(distance), step: price(step) };
 }
 
 function price(text: string): string {
