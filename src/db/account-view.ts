@@ -12,6 +12,7 @@ import {
 } from '../domain/order.ts';
 import { type OrderStatus, UNSETTLED_STATUSES, isFinal, isLive } from '../domain/order-status.ts';
 import { type Decimal, ZERO } from '../domain/money.ts';
+import { overnightCondition } from '../domain/protection.ts';
 import { OUTCOME_EVENT, type OutcomeType, outcomeId, outcomeOf } from '../domain/order-outcome.ts';
 import { assert } from '../lib/assert.ts';
 import type { HandedOver, Loaded, Needs } from './account-load.ts';
@@ -345,6 +346,7 @@ export class AccountView {
    * until a person has seen it.
    */
   private tellOutcome(order: Order): void {
+    if (this.endsAsPlanned(order)) return;
     const outcome = outcomeOf(order);
     if (outcome === null || (outcome.severity === 'INFO' && !this.tells.has(outcome.type))) return;
     const id = outcomeId(order);
@@ -362,6 +364,12 @@ export class AccountView {
     });
     const { severity, type, message } = outcome;
     this.note('AlertRaised', order.id, { id, severity, type, message });
+  }
+
+  /** A guard that ends with its day, while it is told that the position outlives it: no news every evening. */
+  private endsAsPlanned({ status, protectionGroup }: Order): boolean {
+    if (status !== 'EXPIRED' || protectionGroup === null) return false;
+    return this.standingAlert(overnightCondition(protectionGroup)) !== null;
   }
 
   /** Keeps every verdict of a run of the checks: the journal is their only place. */

@@ -35,6 +35,11 @@ export function tighterStop(side: Side, a: Decimal, b: Decimal): Decimal {
   return side === 'BUY' ? Decimal.max(a, b) : Decimal.min(a, b);
 }
 
+/** The condition of the alert that stands while a position outlives its stops of the day. */
+export function overnightCondition(groupId: string): string {
+  return `protection:${groupId}:closed`;
+}
+
 /** One guard's client order id: the same place in its group gives the same id, so that twice is once. */
 export function guardClientId(groupId: string, placed: number): string {
   return `protect.${groupId}.${placed}`;

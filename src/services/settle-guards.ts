@@ -3,7 +3,7 @@ import type { AccountView } from '../db/account-view.ts';
 import { modificationsLeft } from '../domain/command.ts';
 import { Decimal, decimal } from '../domain/money.ts';
 import { pauseAfter } from '../domain/operation.ts';
-import type { Order } from '../domain/order.ts';
+import { type Order, leavesQuantity } from '../domain/order.ts';
 import { isFinal } from '../domain/order-status.ts';
 import type { Context } from './context.ts';
 import { isTriggered, liveGuards, wasRefused } from './protection-facts.ts';
@@ -33,8 +33,12 @@ export function settleGuards(
     const order = view.order(id);
     if (order !== null && isFinal(order.status)) next = settle(context, view, next, { order, held });
   }
-  const isResting = liveGuards(view, next).some(({ role, status }) => role === 'STOP' && status === 'OPEN');
-  return isResting && next.stopRefusals > 0 && next.mode === 'STOP' ? { ...next, stopRefusals: 0 } : next;
+  // One that rests beside those that were refused is no sign that another would be taken.
+  const resting = liveGuards(view, next)
+    .filter(({ role, status }) => role === 'STOP' && status === 'OPEN')
+    .reduce((total, order) => total + leavesQuantity(order), 0);
+  const isCovered = resting > 0 && resting >= held;
+  return isCovered && next.stopRefusals > 0 && next.mode === 'STOP' ? { ...next, stopRefusals: 0 } : next;
 }
 
 interface Ended {

@@ -2,6 +2,7 @@ import type { ProtectionGroupRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import { istDateOf } from '../domain/calendar.ts';
 import type { Order } from '../domain/order.ts';
+import { overnightCondition } from '../domain/protection.ts';
 import { segmentOf, stopsEnd } from '../domain/session.ts';
 import { type StopDay, judgeNight } from '../risk/protection/night.ts';
 import type { Context } from './context.ts';
@@ -49,7 +50,7 @@ export function tellOfNight(
   phase: StopDay,
 ): void {
   const { policy, mode, product, heldQuantity: held, protectedQuantity, gttNet } = group;
-  const condition = `protection:${group.id}:closed`;
+  const condition = overnightCondition(group.id);
   const hasGtt = gttNet !== null && gttNet.triggerId !== null && gttNet.fired === null;
   const verdict = judgeNight({ phase, policy, mode, product, held, protected: protectedQuantity, hasGtt });
   if (verdict === 'KEEP') return;

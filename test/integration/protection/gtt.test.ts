@@ -6,13 +6,12 @@ import type { Running } from '../../../src/runtime/roles.ts';
 import { userOf } from '../../support/pipeline/book.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
 import { outsideOf } from '../../support/pipeline/outside.ts';
-import { guardedOf } from '../../support/pipeline/protection.ts';
+import { freshAccount, guardedOf } from '../../support/pipeline/protection.ts';
 import { replayDifferences } from '../../support/pipeline/replay.ts';
 import { EXIT, MARKET, type OrderFields, RESTING } from '../../support/pipeline/requests.ts';
 import { ALL_ROLES, type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import { eventually } from '../../support/wait.ts';
 
-const ACCOUNTS = ['follow', 'claim', 'call', 'lost', 'refused', 'night', 'deleted', 'gap'];
 /** A lost call is only asked again after BROKER_TIMEOUT_MS and UNKNOWN_HORIZON_MS, twice over. */
 const RECOVERY_MS = 60_000;
 
@@ -35,7 +34,6 @@ beforeAll(async () => {
     roles: [],
     environment: { PROTECTION: 'exchange', BROKER_TIMEOUT_MS: '2000' },
     exchange: { tickIntervalMs: 3_600_000 },
-    accounts: ['main', ...ACCOUNTS],
   });
   startRoles();
 });
@@ -52,6 +50,8 @@ const setPrice = async (price: string): Promise<void> => {
   await pipeline.readPrices(pipeline.parts);
 };
 beforeEach(async () => {
+  // A try that failed in the night left them stopped.
+  if (running.length === 0) startRoles();
   await pipeline.clearFaults();
   await setPrice('2450.00');
 });
@@ -91,27 +91,29 @@ const sell = (account: string, quantity: number) =>
 
 describe('a GTT', () => {
   it('appears with the fill, follows the position up and down, and is gone with it', async () => {
-    const entry = await pipeline.place({ account: 'follow', ...RESTING, quantity: 30, gtt: true });
+    const account = await freshAccount(pipeline, 'follow');
+    const entry = await pipeline.place({ account, ...RESTING, quantity: 30, gtt: true });
     const { brokerOrderId } = await pipeline.waitForStatus(entry, 'OPEN');
-    expect(await gttsOf('follow')).toEqual([]);
+    expect(await gttsOf(account)).toEqual([]);
     // Between the stop and the target.
     await setPrice('2310.00');
-    await outsideOf(pipeline, 'follow').execute(brokerOrderId ?? '', 10, '2300.00');
-    const { condition } = await hasOne('follow', 10);
+    await outsideOf(pipeline, account).execute(brokerOrderId ?? '', 10, '2300.00');
+    const { condition } = await hasOne(account, 10);
     expect(condition.trigger_values).toEqual([2257.2, 2373.5]);
-    await outsideOf(pipeline, 'follow').execute(brokerOrderId ?? '', 20, '2300.00');
-    const { id } = await hasOne('follow', 30);
-    await sell('follow', 25);
-    expect((await hasOne('follow', 5)).id).toBe(id);
-    await sell('follow', 5);
-    await isClosed('follow');
-    expect(await gttsOf('follow')).toMatchObject([{ id, status: 'deleted' }]);
+    await outsideOf(pipeline, account).execute(brokerOrderId ?? '', 20, '2300.00');
+    const { id } = await hasOne(account, 30);
+    await sell(account, 25);
+    expect((await hasOne(account, 5)).id).toBe(id);
+    await sell(account, 5);
+    await isClosed(account);
+    expect(await gttsOf(account)).toMatchObject([{ id, status: 'deleted' }]);
   });
 
   it.each([
     ['claim', 'gtt.afterClaim'],
     ['call', 'gtt.afterCall'],
-  ])('is one, and never two, when its process ends after the %s', async (account, failpoint) => {
+  ])('is one, and never two, when its process ends after the %s', async (name, failpoint) => {
+    const account = await freshAccount(pipeline, name);
     armFailpoints(`${failpoint}:throw`);
     await bought(account);
     const { id } = await hasOne(account, 20);
@@ -128,48 +130,52 @@ describe('a GTT', () => {
   });
 
   it('is one when the answers of its placement, its change and its end are lost', async () => {
-    const lose = (call: string) => pipeline.addFault({ call, kind: 'acceptThenReset', user: 'lost' });
+    const account = await freshAccount(pipeline, 'lost');
+    const lose = (call: string) => pipeline.addFault({ call, kind: 'acceptThenReset', user: account });
     await lose('placeGtt');
     await lose('modifyGtt');
     await lose('cancelGtt');
-    await bought('lost');
-    const { id } = await hasOne('lost', 20);
-    await sell('lost', 5);
-    expect((await hasOne('lost', 15)).id).toBe(id);
-    await sell('lost', 15);
-    await isClosed('lost');
-    expect(await gttsOf('lost')).toHaveLength(1);
+    await bought(account);
+    const { id } = await hasOne(account, 20);
+    await sell(account, 5);
+    expect((await hasOne(account, 15)).id).toBe(id);
+    await sell(account, 15);
+    await isClosed(account);
+    expect(await gttsOf(account)).toHaveLength(1);
   });
 
   it('that is refused is told and tried again, and the stop is there all the time', async () => {
-    await pipeline.addFault({ call: 'placeGtt', kind: 'refuse', count: 2, user: 'refused' });
-    await bought('refused');
-    await guardedOf(pipeline, 'refused').protects(20);
-    await hasOne('refused', 20);
-    const alerts = await guardedOf(pipeline, 'refused').alerts();
+    const account = await freshAccount(pipeline, 'refused');
+    await pipeline.addFault({ call: 'placeGtt', kind: 'refuse', count: 2, user: account });
+    await bought(account);
+    await guardedOf(pipeline, account).protects(20);
+    await hasOne(account, 20);
+    const alerts = await guardedOf(pipeline, account).alerts();
     expect(alerts.map(({ type }) => type)).toContain('gtt_refused');
-    const standing = `select type from alerts where account_id = 'refused' and cleared_at is null`;
+    const standing = `select type from alerts where account_id = '${account}' and cleared_at is null`;
     await eventually(async () => expect(await pipeline.sql(standing)).toEqual([]), { what: 'its end' });
-    await sell('refused', 20);
-    await isClosed('refused');
+    await sell(account, 20);
+    await isClosed(account);
   });
 
   it('that a person deletes is placed again, and told', async () => {
-    await bought('deleted');
-    const { id } = await hasOne('deleted', 20);
-    await gttsOf('deleted', `/${id}`, 'DELETE');
-    expect((await hasOne('deleted', 20)).id).not.toBe(id);
-    const alerts = await guardedOf(pipeline, 'deleted').alerts();
+    const account = await freshAccount(pipeline, 'deleted');
+    await bought(account);
+    const { id } = await hasOne(account, 20);
+    await gttsOf(account, `/${id}`, 'DELETE');
+    expect((await hasOne(account, 20)).id).not.toBe(id);
+    const alerts = await guardedOf(pipeline, account).alerts();
     expect(alerts.map(({ type }) => type)).toContain('gtt_lost');
-    await sell('deleted', 20);
-    await isClosed('deleted');
+    await sell(account, 20);
+    await isClosed(account);
   });
 
   it('that fires in a gap together with the stop is told, and leaves no position of ours', async () => {
-    const guarded = guardedOf(pipeline, 'gap');
-    await bought('gap', { takeProfit: null });
+    const account = await freshAccount(pipeline, 'gap');
+    const guarded = guardedOf(pipeline, account);
+    await bought(account, { takeProfit: null });
     await guarded.protects(20);
-    await hasOne('gap', 20);
+    await hasOne(account, 20);
     await setPrice('2400.00');
     await eventually(async () => expect(await guarded.groups()).toEqual([]), {
       what: 'the end of its group',
@@ -178,28 +184,29 @@ describe('a GTT', () => {
     const alerts = await guarded.alerts();
     expect(alerts.find(({ type }) => type === 'gtt_triggered')).toMatchObject({ severity: 'CRITICAL' });
     const open = await pipeline.sql<{ managed_by: string; quantity: number }>(
-      `select managed_by, quantity from positions where account_id = 'gap' and status = 'OPEN'`,
+      `select managed_by, quantity from positions where account_id = '${account}' and status = 'OPEN'`,
     );
     // Which of the two sales was ours to take back is decided by which was read first.
     const net = await guarded.net();
     expect(open).toEqual(net === 0 ? [] : [{ managed_by: 'EXTERNAL', quantity: -20 }]);
-    if (net !== 0) await outsideOf(pipeline, 'gap').place({ side: 'BUY', quantity: 20, price: '2410.00' });
-    await isClosed('gap');
+    if (net !== 0) await outsideOf(pipeline, account).place({ side: 'BUY', quantity: 20, price: '2410.00' });
+    await isClosed(account);
   });
 
   it('H.1.a is there and acts in the night, when the stop of the day is over and nothing of ours runs', async () => {
-    const guarded = guardedOf(pipeline, 'night');
-    await bought('night', { product: 'CNC', takeProfit: null });
+    const account = await freshAccount(pipeline, 'night');
+    const guarded = guardedOf(pipeline, account);
+    await bought(account, { product: 'CNC', takeProfit: null });
     await guarded.protects(20);
-    await hasOne('night', 20);
-    for (const role of running) await role.stop();
+    await hasOne(account, 20);
+    for (const role of running.splice(0)) await role.stop();
     const [stop] = await guarded.stops();
-    await outsideOf(pipeline, 'night').end(stop?.order_id ?? '', 'CANCELLED', 'the day is over');
+    await outsideOf(pipeline, account).end(stop?.order_id ?? '', 'CANCELLED', 'the day is over');
     await pipeline.setPrices({ 'NSE:RELIANCE': '2400.00' });
     await eventually(async () => expect(await guarded.net()).toBe(0), { what: 'its sale' });
     startRoles();
     await guarded.isFlat();
-    expect(await gttsOf('night')).toMatchObject([{ status: 'triggered' }]);
+    expect(await gttsOf(account)).toMatchObject([{ status: 'triggered' }]);
     const alerts = await guarded.alerts();
     expect(alerts.find(({ type }) => type === 'gtt_triggered')).toMatchObject({ severity: 'CRITICAL' });
   });

@@ -8,7 +8,7 @@ import { validateOrder } from '../../../src/services/validate-order.ts';
 import { control } from '../../support/pipeline/book.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
 import { outsideOf } from '../../support/pipeline/outside.ts';
-import { guardedOf } from '../../support/pipeline/protection.ts';
+import { freshAccount, guardedOf } from '../../support/pipeline/protection.ts';
 import { replayDifferences } from '../../support/pipeline/replay.ts';
 import type { OrderFields } from '../../support/pipeline/requests.ts';
 import { type Pipeline, type PipelineOptions, startPipeline } from '../../support/pipeline.ts';
@@ -23,7 +23,6 @@ describe('a position that is held', () => {
     startPipeline({
       backend: 'postgres',
       roles: [],
-      accounts: ['main', 'carried', 'closed', 'intraday'],
       environment: { PROTECTION: 'exchange', ...environment },
       exchange: {
         tickIntervalMs: 3_600_000,
@@ -72,7 +71,7 @@ describe('a position that is held', () => {
   const alertsOf = (account: string, of = pipeline) =>
     of.sql<{ type: string; severity: string; stands: boolean }>(
       `select type, severity, cleared_at is null as stands from alerts
-        where account_id = $1 and condition not like 'event:order:%' order by at`,
+        where account_id = $1 order by at`,
       [account],
     );
   const told = (severity: string, stands: boolean) => ({ type: 'unprotected_overnight', severity, stands });
@@ -82,10 +81,11 @@ describe('a position that is held', () => {
   };
 
   it('overnight is CRITICAL before its stop ends, once, and until the next one rests', async () => {
+    const account = await freshAccount(pipeline, 'carried');
     const { context } = pipeline.parts;
-    const guarded = guardedOf(pipeline, 'carried');
+    const guarded = guardedOf(pipeline, account);
     await moveTo('2026-11-24', '14:00');
-    await bought('carried', { product: 'CNC' });
+    await bought(account, { product: 'CNC' });
     const [group] = await guarded.groups();
     const [looks] = await pipeline.sql<{ ms: number }>(
       `select (extract(epoch from next_look_at - clock_timestamp()) * 1000)::float8 as ms from protection_groups
@@ -96,75 +96,78 @@ describe('a position that is held', () => {
     expect(looks?.ms).toBeGreaterThan(50 * MINUTE_MS);
     expect(looks?.ms).toBeLessThanOrEqual(60 * MINUTE_MS);
     await moveTo('2026-11-24', '14:59');
-    await work('carried');
-    expect(await alertsOf('carried')).toEqual([]);
+    await work(account);
+    expect(await alertsOf(account)).toEqual([]);
     await moveTo('2026-11-24', '15:00');
-    await work('carried');
-    expect(await alertsOf('carried')).toEqual([told('CRITICAL', true)]);
+    await work(account);
+    expect(await alertsOf(account)).toEqual([told('CRITICAL', true)]);
     await moveTo('2026-11-24', '16:00');
-    await work('carried');
-    expect(await alertsOf('carried')).toEqual([told('CRITICAL', true)]);
+    await work(account);
+    expect(await alertsOf(account)).toEqual([told('CRITICAL', true)]);
     const [yesterdays] = await guarded.stops();
 
     // The book of the new day is empty, and the shares are in the demat account.
     await control(pipeline.exchange, 'POST', '/reset');
-    await control(pipeline.exchange, 'PUT', '/holdings/carried', [
+    await control(pipeline.exchange, 'PUT', `/holdings/${account}`, [
       { tradingsymbol: 'RELIANCE', quantity: 20, average_price: '2450.00' },
     ]);
     await moveTo('2026-11-25', '08:00');
-    await work('carried');
+    await work(account);
     expect(
-      await pipeline.sql(`select status from orders where account_id = 'carried' and role = 'STOP'`),
+      await pipeline.sql(`select status from orders where account_id = '${account}' and role = 'STOP'`),
     ).toEqual([{ status: 'EXPIRED' }]);
     expect(await guarded.stops()).toEqual([]);
     expect(await guarded.groups()).toMatchObject([{ heldQuantity: 20, protectedQuantity: 0 }]);
-    expect(await alertsOf('carried')).toEqual([told('CRITICAL', true)]);
+    expect(await alertsOf(account)).toEqual([told('CRITICAL', true)]);
 
     await moveTo('2026-11-25', '09:15');
-    await protectAccount(context, { accountId: 'carried' });
-    expect(await alertsOf('carried')).toEqual([told('CRITICAL', true)]);
-    await work('carried');
+    await protectAccount(context, { accountId: account });
+    expect(await alertsOf(account)).toEqual([told('CRITICAL', true)]);
+    await work(account);
     const [stop] = await guarded.stops();
     expect(stop).toMatchObject({ quantity: 20, trigger_price: 2430 });
     expect(stop?.order_id).not.toBe(yesterdays?.order_id);
     expect(await guarded.groups()).toMatchObject([{ heldQuantity: 20, protectedQuantity: 20 }]);
-    expect(await alertsOf('carried')).toEqual([told('CRITICAL', false)]);
+    expect(await alertsOf(account)).toEqual([told('CRITICAL', false)]);
     await everythingAddsUp();
   });
 
   it('until it is closed is told no longer', async () => {
+    const account = await freshAccount(pipeline, 'closed');
     await moveTo('2026-11-26', '15:05');
-    await bought('closed', { product: 'CNC' });
-    expect(await alertsOf('closed')).toEqual([told('CRITICAL', true)]);
-    const [stop] = await guardedOf(pipeline, 'closed').stops();
-    await outsideOf(pipeline, 'closed').execute(stop?.order_id ?? '', 20, '2430.00');
-    await work('closed');
-    expect(await alertsOf('closed')).toEqual([told('CRITICAL', false)]);
+    await bought(account, { product: 'CNC' });
+    expect(await alertsOf(account)).toEqual([told('CRITICAL', true)]);
+    const [stop] = await guardedOf(pipeline, account).stops();
+    await outsideOf(pipeline, account).execute(stop?.order_id ?? '', 20, '2430.00');
+    await work(account);
+    expect(await alertsOf(account)).toEqual([told('CRITICAL', false)]);
     await everythingAddsUp();
   });
 
   it('intraday is a WARNING, and CRITICAL when nobody squared it off', async () => {
+    const account = await freshAccount(pipeline, 'intraday');
     await moveTo('2026-11-27', '11:00');
-    await bought('intraday', { product: 'MIS' });
+    await bought(account, { product: 'MIS' });
     await moveTo('2026-11-27', '15:00');
-    await work('intraday');
-    expect(await alertsOf('intraday')).toEqual([told('WARNING', true)]);
+    await work(account);
+    expect(await alertsOf(account)).toEqual([told('WARNING', true)]);
     await moveTo('2026-11-27', '15:30');
-    await work('intraday');
-    expect(await alertsOf('intraday')).toEqual([told('WARNING', false), told('CRITICAL', true)]);
+    await work(account);
+    expect(await alertsOf(account)).toEqual([told('WARNING', false), told('CRITICAL', true)]);
     await everythingAddsUp();
   });
 
   it('at a market that never closes is never told', async () => {
     const other = await start({ MARKET_HOURS: 'always' });
     try {
+      const account = await freshAccount(other, 'open');
       await moveTo('2026-11-24', '14:30', other);
-      await bought('carried', { product: 'CNC' }, other);
+      await bought(account, { product: 'CNC' }, other);
       for (const time of ['15:10', '15:45', '23:00']) {
         await moveTo('2026-11-24', time, other);
-        await work('carried', other.parts, other.sql);
+        await work(account, other.parts, other.sql);
       }
-      expect(await alertsOf('carried', other)).toEqual([]);
+      expect(await alertsOf(account, other)).toEqual([]);
     } finally {
       await other.stop();
     }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OrderRow } from '../../../src/db/account-rows.ts';
 import { commandsOf } from '../../support/pipeline/commands.ts';
 import { outsideOf } from '../../support/pipeline/outside.ts';
-import { guardedOf } from '../../support/pipeline/protection.ts';
+import { freshAccount, guardedOf } from '../../support/pipeline/protection.ts';
 import { RESTING } from '../../support/pipeline/requests.ts';
 import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import { eventually } from '../../support/wait.ts';
@@ -14,7 +14,6 @@ describe('a stop that a person moves', () => {
   beforeAll(async () => {
     pipeline = await startPipeline({
       backend: 'postgres',
-      accounts: ['guard', 'part', 'halted'],
       exchange: { tickIntervalMs: 3_600_000 },
       environment: {
         ...{ PROTECTION: 'exchange', ACCOUNT_BALANCE: '100000', MAX_RISK_PER_TRADE: '0.02' },
@@ -51,8 +50,9 @@ describe('a stop that a person moves', () => {
     ).map(({ trigger }) => trigger);
 
   it('is judged over the position behind it: farther is refused, nearer passes', async () => {
-    const commands = commandsOf(pipeline, 'guard');
-    const stop = await guarded('guard');
+    const account = await freshAccount(pipeline, 'guard');
+    const commands = commandsOf(pipeline, account);
+    const stop = await guarded(account);
     await commands.modify(stop, { triggerPrice: '2429.00' });
     expect(await commands.outcomes(stop, 1)).toEqual(['REFUSED']);
     const [refused] = await commands.of(stop);
@@ -63,36 +63,37 @@ describe('a stop that a person moves', () => {
     expect(await commands.outcomes(stop, 2)).toEqual(['REFUSED', 'ACCEPTED']);
     await commands.modify(stop, { triggerPrice: '2430.00' });
     expect(await commands.outcomes(stop, 3)).toEqual(['REFUSED', 'ACCEPTED', 'ACCEPTED']);
-    expect(await triggerAt('guard')).toEqual(['2430']);
+    expect(await triggerAt(account)).toEqual(['2430']);
   });
 
   it('is refused on the side of the price where it would trigger at once', async () => {
-    const [group] = await guardedOf(pipeline, 'guard').groups();
-    const stop = { id: group?.guardIds.at(-1) ?? '' };
-    const commands = commandsOf(pipeline, 'guard');
+    const account = await freshAccount(pipeline, 'side');
+    const commands = commandsOf(pipeline, account);
+    const stop = await guarded(account);
     await commands.modify(stop, { triggerPrice: '2455.00' });
-    expect((await commands.outcomes(stop, 4)).at(-1)).toBe('REFUSED');
+    expect((await commands.outcomes(stop, 1)).at(-1)).toBe('REFUSED');
     expect((await commands.of(stop)).at(-1)?.reason).toBe(
       'the trigger of a SELL must be under the last price 2450.00, but is 2455.00',
     );
   });
 
   it('keeps its quantity and stays a stop: protection alone changes these', async () => {
-    const [group] = await guardedOf(pipeline, 'guard').groups();
-    const stop = { id: group?.guardIds.at(-1) ?? '' };
-    const commands = commandsOf(pipeline, 'guard');
+    const account = await freshAccount(pipeline, 'keeps');
+    const commands = commandsOf(pipeline, account);
+    const stop = await guarded(account);
     for (const terms of [{ quantity: 50 }, { orderType: 'LIMIT', price: '2500.00' } as const]) {
       const answer = await commands.modify(stop, terms);
       expect(answer).toMatchObject({ ok: false, error: { code: 'INVALID_ORDER' } });
     }
-    await guardedOf(pipeline, 'guard').protects(100);
+    await guardedOf(pipeline, account).protects(100);
   });
 
   it('of a part-filled entry is judged over what its fills hold as well', async () => {
-    const commands = commandsOf(pipeline, 'part');
-    const entry = await pipeline.place({ account: 'part', ...RESTING, takeProfit: null, quantity: 100 });
+    const account = await freshAccount(pipeline, 'part');
+    const commands = commandsOf(pipeline, account);
+    const entry = await pipeline.place({ account, ...RESTING, takeProfit: null, quantity: 100 });
     const { brokerOrderId } = await pipeline.waitForStatus(entry, 'OPEN');
-    await outsideOf(pipeline, 'part').execute(brokerOrderId ?? '', 99, '2300.00');
+    await outsideOf(pipeline, account).execute(brokerOrderId ?? '', 99, '2300.00');
     await pipeline.waitForStatus(entry, 'PARTIALLY_FILLED');
     await commands.modify(entry, { stopLoss: '2279.00' });
     expect(await commands.outcomes(entry, 1)).toEqual(['REFUSED']);
@@ -104,12 +105,14 @@ describe('a stop that a person moves', () => {
   });
 
   it('away from the price is an entry for a halt', async () => {
-    const commands = commandsOf(pipeline, 'halted');
-    const stop = await guarded('halted');
+    const account = await freshAccount(pipeline, 'halted');
+    const commands = commandsOf(pipeline, account);
+    const stop = await guarded(account);
     await commands.modify(stop, { triggerPrice: '2440.00' });
     expect(await commands.outcomes(stop, 1)).toEqual(['ACCEPTED']);
     await pipeline.sql(
-      `update accounts set trading_state = 'HALTED', halt_id = gen_random_uuid() where id = 'halted'`,
+      `update accounts set trading_state = 'HALTED', halt_id = gen_random_uuid() where id = $1`,
+      [account],
     );
     await commands.modify(stop, { triggerPrice: '2435.00' });
     expect(await commands.outcomes(stop, 2)).toEqual(['ACCEPTED', 'REFUSED']);

@@ -1,6 +1,6 @@
 /** Every filled share has its stop at the exchange: docs/protection.md, controls.md U14 to U17. */
 import { describe, expect, it } from 'vitest';
-import { useDesks } from '../../support/pipeline/desk.ts';
+import { type Desk, useDesks } from '../../support/pipeline/desk.ts';
 import { EXIT, MARKET } from '../../support/pipeline/requests.ts';
 import { onEachBackend } from '../../support/pipeline.ts';
 import { eventually } from '../../support/wait.ts';
@@ -28,12 +28,17 @@ onEachBackend((backend) => {
       expect(group).toMatchObject({ parentOrderId: entry.id, mode: 'STOP', policy: 'exchange' });
     });
 
-    it('U14: that the exchange takes away (self trade) is placed again, and a person is told', async () => {
-      const { guarded, outside, bought, stop } = await desks.open('lost');
+    it.each<[string, (desk: Desk, stop: string) => Promise<void>]>([
+      ['the exchange takes away (self trade)', ({ outside }, stop) => outside.end(stop, 'CANCELLED', 'STPC')],
+      ['RMS takes away', ({ outside }, stop) => outside.end(stop, 'CANCELLED', 'RMS: margin exceeds')],
+      ['its owner cancels in the app', ({ outside }, stop) => outside.cancel(stop)],
+    ])('U14: that %s is placed again, and a person is told', async (_, loses) => {
+      const desk = await desks.open('lost');
+      const { guarded, bought, stop } = desk;
       await bought({ quantity: 20, ...TARGET });
       await guarded.protects(20);
       const { order_id: lost } = await stop();
-      await outside.end(lost, 'CANCELLED', 'self trade prevention');
+      await loses(desk, lost);
       await eventually(async () => expect((await stop()).order_id).not.toBe(lost), { what: 'another stop' });
       await guarded.protects(20);
       expect((await guarded.alerts()).filter(({ severity }) => severity === 'CRITICAL')).not.toEqual([]);
@@ -155,6 +160,24 @@ onEachBackend((backend) => {
       await guarded.protects(12);
       await outside.execute((await stop()).order_id, 12, '2430.00');
       await guarded.isFlat();
+    });
+
+    it('moves with the takeProfit of its order', async () => {
+      // Between the stop and the target.
+      await desks.setPrice('2310.00');
+      const { guarded, commands, resting, fills } = await desks.open('better');
+      const entry = await resting({ quantity: 20, takeProfit: '2350.00' });
+      await fills(entry, 10);
+      await guarded.protects(10);
+      const targetAt = (price: number) =>
+        eventually(
+          async () => expect(await guarded.others('SELL')).toMatchObject([{ quantity: 10, price }]),
+          { what: `a target at ${price}` },
+        );
+      await targetAt(2350);
+      expect((await commands.modify(entry, { takeProfit: '2345.00' })).ok).toBe(true);
+      await targetAt(2345);
+      await guarded.protects(10);
     });
 
     it('that fills in the same second as the stop leaves a position that is taken back and told', async () => {

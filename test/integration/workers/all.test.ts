@@ -110,6 +110,24 @@ describe('everything in one process', () => {
     expect(await installation.postmaster()).toBeNull();
   });
 
+  it('guards what the demo strategy holds with stops at the exchange, of exactly its quantity', async () => {
+    installation = await makeInstallation();
+    const client = await installation.start({ environment: { DEMO: 'on' } }).ready();
+    const held = await waitFor(
+      async () => {
+        const { items } = await client.positions();
+        return items.find(({ quantity, protectedQuantity: of }) => quantity > 0 && of === quantity);
+      },
+      { what: 'a position of the demo to be protected', timeoutMs: 120_000 },
+    );
+    expect(held).toMatchObject({ protection: 'exchange' });
+    const { items } = await client.orders({ symbol: held.symbol, limit: 100 });
+    const entry = items.findLast(({ role, status }) => role === 'ENTRY' && status === 'FILLED');
+    const { guards, strategyId } = await client.order(entry?.id ?? '');
+    expect(strategyId).toBe('demo');
+    expect(guards.map(({ role }) => role)).toContain('STOP');
+  });
+
   it("drives a share that is held with a user's candles from its last price on, with their tick", async () => {
     installation = await makeInstallation();
     const first = installation.start();

@@ -657,17 +657,17 @@ describe('equity', () => {
   });
 });
 
-describe('an alert', () => {
-  const standing: AlertRow = {
-    ...ALERT,
-    accountId: 'main',
-    at: T0,
-    clearedAt: null,
-    acknowledgedAt: at(1),
-    acknowledgedBy: 'op',
-    routedAt: null,
-  };
+const STANDING: AlertRow = {
+  ...ALERT,
+  accountId: 'main',
+  at: T0,
+  clearedAt: null,
+  acknowledgedAt: at(1),
+  acknowledgedBy: 'op',
+  routedAt: null,
+};
 
+describe('an alert', () => {
   it('is raised with the instant and the account', () => {
     const of = view();
     of.raiseAlert(ALERT);
@@ -679,7 +679,7 @@ describe('an alert', () => {
   });
 
   it('is raised once while its condition stands, acknowledged or not', () => {
-    const of = view({ alerts: [standing] });
+    const of = view({ alerts: [STANDING] });
     of.raiseAlert({ ...ALERT, id: 'a2' });
     expect(of.writes()).toEqual([]);
     expect(of.entries).toEqual([]);
@@ -693,7 +693,7 @@ describe('an alert', () => {
   });
 
   it('is raised again after the condition was cleared, and beside another condition', () => {
-    const of = view({ alerts: [{ ...standing, clearedAt: at(2) }] });
+    const of = view({ alerts: [{ ...STANDING, clearedAt: at(2) }] });
     of.raiseAlert({ ...ALERT, id: 'a2' });
     of.raiseAlert({ ...ALERT, id: 'a3', condition: 'another' });
     expect(tables(of)).toEqual(['alerts upsert 2']);
@@ -725,6 +725,20 @@ describe('how orders end, as people are told', () => {
     expect(end(STOP, { kind: 'OrderExpired', reason: 'the day is over' })).toMatchObject([
       { severity: 'CRITICAL', type: 'order_expired' },
     ]);
+  });
+
+  it('a stop of the day that ends while its position is told to outlive it is no news, any other is', () => {
+    const stop = { ...STOP, protectionGroup: 'g1' };
+    const ends = (condition: string, clearedAt: Date | null) => {
+      const alerts = [{ ...STANDING, condition, clearedAt }];
+      const of = new AccountView(loaded({ orders: [orderRow(stop)], alerts }), ALL);
+      of.apply(of.order(ORDER_ID)!, { kind: 'OrderExpired', reason: 'the day is over' });
+      return raisedBy(of);
+    };
+    expect(ends('protection:g1:closed', null)).toEqual([]);
+    for (const alerts of [ends('protection:g2:closed', null), ends('protection:g1:closed', at(2))]) {
+      expect(alerts).toMatchObject([{ severity: 'CRITICAL', type: 'order_expired' }]);
+    }
   });
 
   it('news are written only where somebody wants them', () => {
