@@ -5,16 +5,17 @@ import { type OrderOptions, newOrder, withOrderArguments } from '../../../src/cl
 
 /** The order that these words ask for. */
 function asked(...words: readonly string[]): NewOrder {
-  let order: NewOrder | null = null;
+  const orders: NewOrder[] = [];
   const command = withOrderArguments(new Command('place').exitOverride())
     .configureOutput({ writeErr: () => undefined })
     .action((side: NewOrder['side'], quantity: number, instrument: string, options: OrderOptions) => {
-      order = newOrder(side, quantity, instrument, options);
+      orders.push(newOrder(side, quantity, instrument, options));
     });
   command.parse(['BUY', '10', 'NSE:RELIANCE', '--limit', '2450', '--stop', '2430', ...words], {
     from: 'user',
   });
-  if (order === null) throw new Error('nothing was asked for');
+  const [order] = orders;
+  if (order === undefined) throw new Error('nothing was asked for');
   return order;
 }
 
