@@ -85,7 +85,9 @@ export const ALERT_TYPES = {
   alert_undelivered: 'ALWAYS',
   broker_session_expired: 'ALWAYS',
   broker_unreadable: 'ALWAYS',
+  channel_unreachable: 'ALWAYS',
   worker_down: 'ALWAYS',
+  journal_head: 'OPTIONAL',
 } as const satisfies Record<string, AlertClass>;
 
 export type AlertType = keyof typeof ALERT_TYPES;

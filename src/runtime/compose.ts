@@ -206,10 +206,10 @@ export function modeOf({ broker }: Config): 'PAPER' | 'LIVE' {
   return broker === 'kite' ? 'LIVE' : 'PAPER';
 }
 
-function telegramPartsOf({ telegram }: Config, database: Database): TelegramParts | null {
-  if (telegram === null) return null;
-  const chat = createTelegrafChat(telegram);
-  return { chat, sender: new Sender(database, chat) };
+function telegramPartsOf(config: Config, database: Database): TelegramParts | null {
+  if (config.telegram === null) return null;
+  const chat = createTelegrafChat(config.telegram);
+  return { chat, sender: new Sender(database, chat, modeOf(config)) };
 }
 
 /** As rows, answers and /mute name the chat that is told first. */

@@ -14,6 +14,7 @@ import { runStep } from '../services/run-step.ts';
 import { sendCommand } from '../services/send-command.ts';
 import { submitOrder } from '../services/submit-order.ts';
 import { validateOrder } from '../services/validate-order.ts';
+import { startWorkerWatch } from '../services/watch-workers.ts';
 import type { Composition } from './compose.ts';
 
 /** Part of the system, running: what a process starts, alone or together with others. */
@@ -155,7 +156,15 @@ export function startAlerter({ context, queues }: Composition): Running {
     },
     { concurrency: LOOKS_AT_ONCE },
   );
-  return running('alerter', [worker]);
+  const watch = startWorkerWatch(context);
+  const workers = running('alerter', [worker]);
+  return {
+    ...workers,
+    stop: async () => {
+      watch.stop();
+      await workers.stop();
+    },
+  };
 }
 
 /** The one duty on a plain timer: leader by lease, so any number may run. */

@@ -28,6 +28,8 @@ import { protectAccount } from './protect-account.ts';
 import { reconcileAccount } from './reconcile-account.ts';
 import { runOperation } from './run-operation.ts';
 import { enqueueOperation } from './stage-operation.ts';
+import { tellJournalHeads } from './tell-journal-heads.ts';
+import { tellChannelsOut } from './watch-channels.ts';
 import { tellWorkersDown } from './watch-workers.ts';
 
 /** The dispatcher's lease: two leaders do no harm, they only look twice (protocol.md). */
@@ -136,6 +138,8 @@ export function createDispatcher(context: Context, queues: DispatcherQueues): Di
       if (beats++ % SCHEDULES_EVERY === 0) {
         runDirectly('queue records', () => sweepQueueRecords(context.db), telling);
         runDirectly('workers', () => tellWorkersDown(context), telling);
+        runDirectly('channels', () => tellChannelsOut(context), telling);
+        runDirectly('journal heads', () => tellJournalHeads(context), telling);
         if (isHeard) {
           await queues.ensureSchedules(await schedulesOf(context));
           await keepQueuePauses(context, queues, paused);

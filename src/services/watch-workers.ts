@@ -38,7 +38,10 @@ export async function findSilentRoles({ db }: Pick<Context, 'db'>): Promise<stri
   return readSilentWorkers(db, DOWN_AFTER_MS);
 }
 
-/** Tells of worker processes that fell silent, and ends the alert of those that are back. The dispatcher calls it. */
+/**
+ * Tells of worker processes that fell silent, and ends the alert of those that are back. The dispatcher calls it, and
+ * the alerter too: whichever of them is dead is told by the other. Two at once tell once.
+ */
 export async function tellWorkersDown(
   context: Pick<Context, 'db' | 'withAccount' | 'newId' | 'processName'>,
 ): Promise<void> {
@@ -62,9 +65,31 @@ function alertOf({ role, silentMs }: WorkerChange) {
   return {
     severity: 'CRITICAL',
     type: 'worker_down',
-    message: `no process of ${role} has been heard of for ${seconds} s (limit ${DOWN_AFTER_MS / 1000} s): start it again; until then the dispatcher takes due steps itself`,
+    message: `no process of ${role} has been heard of for ${seconds} s (limit ${DOWN_AFTER_MS / 1000} s): start it again; until then ${meanwhile(role)}`,
     details: { role, silentMs: Math.round(silentMs) },
     orderId: null,
     condition: workerCondition(role),
   } as const;
+}
+
+function meanwhile(role: string): string {
+  if (role === 'all') return 'nothing is checked, sent or followed';
+  if (role === 'dispatcher')
+    return 'the queues alone bring the work, and a job that is lost is not found again';
+  return 'the dispatcher takes due steps itself';
+}
+
+const LOOK_MS = 10_000;
+
+/** Looks for roles that fell silent while the dispatcher, whose duty it is, may be one of them. */
+export function startWorkerWatch(
+  context: Parameters<typeof tellWorkersDown>[0] & Pick<Context, 'log'>,
+  lookMs = LOOK_MS,
+): { stop(): void } {
+  const timer = setInterval(() => {
+    void tellWorkersDown(context).catch((error: unknown) =>
+      context.log.debug({ err: error }, 'the workers could not be looked at'),
+    );
+  }, lookMs);
+  return { stop: () => clearInterval(timer) };
 }

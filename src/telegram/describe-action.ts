@@ -1,7 +1,7 @@
 import { type Decimal, ZERO } from '../domain/money.ts';
 import type { PromptAction } from '../domain/chat.ts';
 import { listWorkingEntries } from '../services/cancel-working-orders.ts';
-import { readTradingState } from '../services/read-accounts.ts';
+import { listAccounts, readTradingState } from '../services/read-accounts.ts';
 import { listStrategies } from '../services/read-lists.ts';
 import { readOrderRow } from '../services/read-orders.ts';
 import { type PositionView, readPositions } from '../services/read-positions.ts';
@@ -13,6 +13,7 @@ import { type RichText, bold, code, concat, lines, plain, quoted } from './rich-
 import { positionLine } from './views.ts';
 
 const MAX_POSITIONS = 500;
+const MAX_ACCOUNTS = 200;
 /** Positions that a question names; the rest is counted. */
 const MAX_NAMED = 10;
 
@@ -30,6 +31,7 @@ export async function describeAction(desk: Desk, action: PromptAction): Promise<
       return lines(
         bold('🟠 REDUCE only?'),
         plain('Only orders that shrink a position are sent, until an operator resumes.'),
+        await workingText(desk, 'stays as it is', 'stay as they are'),
         await heldText(desk, 'stay open'),
       );
     case 'cancelAll':
@@ -42,6 +44,7 @@ export async function describeAction(desk: Desk, action: PromptAction): Promise<
       return lines(
         concat(bold('Pause strategy '), code(action.strategyId), bold('?')),
         plain('It enters no position until it is resumed; its exits still pass.'),
+        await heldText(desk, 'stay open', action.strategyId),
       );
     case 'resume':
       return action.strategyId === null ? resumeText(desk) : resumeStrategyText(desk, action.strategyId);
@@ -76,9 +79,9 @@ function valueOf(positions: readonly PositionView[]): Decimal {
   );
 }
 
-async function heldText(desk: Desk, what: string): Promise<RichText> {
-  const held = await openPositions(desk, null);
-  if (held.length === 0) return plain('No position is open.');
+async function heldText(desk: Desk, what: string, strategyId: string | null = null): Promise<RichText> {
+  const held = await openPositions(desk, strategyId);
+  if (held.length === 0) return plain(strategyId === null ? 'No position is open.' : 'It holds no position.');
   return plain(
     `${held.length} position${held.length === 1 ? '' : 's'} worth ${rupees(valueOf(held))} ${what}.`,
   );
@@ -102,7 +105,17 @@ async function resumeText(desk: Desk): Promise<RichText> {
     plain(`Day P&L ${gain(risk.dayPnl)}, ${percent(risk.dailyPnlPct)} of ${rupees(risk.riskCapital)}`),
     await workingText(desk, 'is working', 'are working'),
     await heldText(desk, 'are open'),
+    await othersText(desk),
   );
+}
+
+/** What /resume leaves alone: /halt stopped these as well, and each is released by itself. */
+async function othersText({ context, accountId }: Desk): Promise<RichText | null> {
+  const accounts = await listAccounts(context.db, { after: null, limit: MAX_ACCOUNTS });
+  const stopped = accounts.filter(({ id, tradingState }) => id !== accountId && tradingState !== 'ACTIVE');
+  if (stopped.length === 0) return null;
+  const names = stopped.map(({ id, tradingState }) => `${id} ${tradingState}`).join(', ');
+  return plain(`Only ${accountId} is resumed. Other accounts stay as they are: ${names}.`);
 }
 
 async function resumeStrategyText({ context, accountId }: Desk, strategyId: string): Promise<RichText> {

@@ -39,15 +39,18 @@ export class ChatError extends Error {
   readonly status: number | null;
   /** Only of a flood, milliseconds. */
   readonly retryAfterMs: number | null;
+  /** The chat has another id from now on: a group became a supergroup. */
+  readonly movedTo: string | null;
 
   constructor(
     fault: ChatFault,
     message: string,
-    of: { readonly status?: number; readonly retryAfterMs?: number } = {},
+    of: { readonly status?: number; readonly retryAfterMs?: number; readonly movedTo?: string } = {},
   ) {
     super(message);
     this.fault = fault;
     this.status = of.status ?? null;
     this.retryAfterMs = of.retryAfterMs ?? null;
+    this.movedTo = of.movedTo ?? null;
   }
 }

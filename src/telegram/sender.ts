@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/client.ts';
 import { restChat, takePlace } from '../db/stores/chat-store.ts';
+import type { TradingMode } from './pack-alerts.ts';
 import { ChatError, type OperatorChat, type Outgoing } from './port.ts';
+import { bold, code, concat, lines, plain } from './rich-text.ts';
 
 /** Between two messages of a chat, milliseconds; a group has a negative id. */
 export interface Pace {
@@ -19,6 +21,14 @@ export class NoPlaceError extends Error {
   override readonly name = 'NoPlaceError';
 }
 
+function moveNotice(mode: TradingMode, chatId: string): Outgoing {
+  return lines(
+    bold(`${mode} This group became a supergroup`),
+    concat('Telegram gave it another id. Set TELEGRAM_CHAT_ID to ', code(chatId), ' and start Sauda again.'),
+    plain('Alerts come here already; commands are not taken from here until then.'),
+  );
+}
+
 /**
  * Sends to a chat no faster than it takes messages, whichever process sends: the places are rows. Throws ChatError, and
  * NoPlaceError when the next place is more than `mostMs` away.
@@ -27,10 +37,14 @@ export class Sender {
   readonly #db: Database;
   readonly #chat: OperatorChat;
   readonly #pace: Pace;
+  readonly #mode: TradingMode;
+  /** Groups that became supergroups, by the id that is configured. */
+  readonly #moved = new Map<string, string>();
 
-  constructor(db: Database, chat: OperatorChat, pace: Pace = PACE) {
+  constructor(db: Database, chat: OperatorChat, mode: TradingMode, pace: Pace = PACE) {
     this.#db = db;
     this.#chat = chat;
+    this.#mode = mode;
     this.#pace = pace;
   }
 
@@ -39,7 +53,19 @@ export class Sender {
     message: Outgoing,
     { mostMs, signal }: { readonly mostMs: number; readonly signal?: AbortSignal },
   ): Promise<number> {
-    return this.#inTurn(chatId, mostMs, signal, () => this.#chat.send(chatId, message, signal));
+    const now = this.#moved.get(chatId) ?? chatId;
+    try {
+      return await this.#inTurn(now, mostMs, signal, () => this.#chat.send(now, message, signal));
+    } catch (error) {
+      const movedTo = error instanceof ChatError ? error.movedTo : null;
+      if (movedTo === null || now !== chatId) throw error;
+      // Nothing was sent. The people there learn what to change; alerts follow them meanwhile.
+      await this.#inTurn(movedTo, mostMs, signal, () =>
+        this.#chat.send(movedTo, moveNotice(this.#mode, movedTo), signal),
+      );
+      this.#moved.set(chatId, movedTo);
+      return this.send(chatId, message, { mostMs, ...(signal === undefined ? {} : { signal }) });
+    }
   }
 
   async edit(chatId: string, messageId: number, message: Outgoing, mostMs: number): Promise<void> {

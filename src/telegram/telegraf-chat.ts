@@ -111,6 +111,9 @@ function chatErrorOf(error: unknown): ChatError {
     return new ChatError(faultOf(status), `Telegram answered ${status}: ${description.slice(0, 200)}`, {
       status,
       ...retryAfterMs,
+      ...(parameters?.migrate_to_chat_id === undefined
+        ? {}
+        : { movedTo: String(parameters.migrate_to_chat_id) }),
     });
   }
   const named: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;

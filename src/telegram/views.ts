@@ -1,3 +1,4 @@
+import { findNewestReconciliation } from '../db/stores/reconciliation-store.ts';
 import { formatMoneyForPeople } from '../domain/money.ts';
 import { UNFINISHED_STATUSES } from '../domain/order-status.ts';
 import { readTradingState } from '../services/read-accounts.ts';
@@ -13,12 +14,13 @@ import { type RichText, bold, code, concat, cut, lines, plain, quoted } from './
 const MAX_ROWS = 20;
 const STATES = { ACTIVE: '🟢', REDUCING: '🟠', HALTED: '🔴' } as const;
 
-/** What may be traded, and how the day goes against its limits. */
+/** What may be traded, how the day goes against its limits, and what it all depends on. */
 export async function statusView(desk: Desk): Promise<RichText> {
   const { context, accountId } = desk;
-  const [state, risk] = await Promise.all([
+  const [state, risk, around] = await Promise.all([
     readTradingState(context.db, accountId),
     readRisk(context, accountId),
+    aroundLines(desk),
   ]);
   const paused = (await listStrategies(context.db, { accountId, limit: 500 })).filter(
     ({ enabled }) => !enabled,
@@ -41,7 +43,31 @@ export async function statusView(desk: Desk): Promise<RichText> {
     plain(`Today ${risk.ordersToday} orders, ${risk.tradesToday} trades`),
     ...limitLines(risk, ['MAX_DAILY_LOSS', 'MAX_DRAWDOWN', 'MAX_POSITIONS', 'MAX_OPEN_ORDER_VALUE']),
     plain(fundsLine(risk)),
+    ...around,
   );
+}
+
+/** The broker, the queues, and when the books were last compared. */
+async function aroundLines(desk: Desk): Promise<RichText[]> {
+  const { context, accountId } = desk;
+  const [health, queues, run] = await Promise.all([
+    desk.health(),
+    desk.queueCounts(),
+    findNewestReconciliation(context.db, accountId),
+  ]);
+  const broker = health.parts.find(({ name }) => name === 'broker');
+  const of = Object.values(queues);
+  const waiting = of.reduce((total, one) => total + one.waiting, 0);
+  const active = of.reduce((total, one) => total + one.active, 0);
+  return [
+    plain(`Broker ${broker?.detail ?? broker?.status ?? 'unknown'}`),
+    plain(of.length === 0 ? 'Queues do not answer' : `Queues ${waiting} waiting, ${active} active`),
+    plain(
+      run === null
+        ? 'Not reconciled yet'
+        : `Reconciled ${stampOf(run.finishedAt ?? run.startedAt)}: ${run.status === 'CLEAN' ? 'no difference' : 'DIFFERENCES, see /alerts'}`,
+    ),
+  ];
 }
 
 function dayLine(risk: RiskView): string {

@@ -1,4 +1,5 @@
 import type { AlertSeverity, AfterTry, DeliveryState } from '../../domain/alert-delivery.ts';
+import { SYSTEM_ACCOUNT } from '../../domain/ids.ts';
 import type { Database } from '../client.ts';
 
 /** Which alerts a channel wants. */
@@ -217,4 +218,37 @@ export async function isStanding(db: Database, accountId: string, condition: str
     values: [accountId, condition],
   });
   return rowCount === 1;
+}
+
+export interface ChannelChange {
+  readonly channel: string;
+  /** False: it took what waited. */
+  readonly isOut: boolean;
+  readonly waiting: number;
+  /** Of the oldest alert that waits, milliseconds. */
+  readonly waitedMs: number;
+}
+
+export const channelCondition = (channel: string): string => `channel:${channel}:unreachable`;
+
+/** Channels whose alert is not as it should be: something waits for longer than `afterMs` and nobody was told, or the other way. */
+export async function readChannelChanges(
+  db: Database,
+  channels: readonly string[],
+  afterMs: number,
+): Promise<ChannelChange[]> {
+  const { rows } = await db.reads.query<ChannelChange>({
+    name: 'sauda_channel_changes',
+    text: `select c.name as channel, w."isOut", w.waiting, w."waitedMs" from unnest($1::text[]) c(name)
+      cross join lateral (
+        select count(*)::int as waiting,
+          coalesce(extract(epoch from sauda.clock() - min(a.at)) * 1000, 0)::float8 as "waitedMs",
+          coalesce(min(a.at) < sauda.clock() - $2::float8 * interval '1 millisecond', false) as "isOut"
+        from alert_deliveries d join alerts a on a.account_id = d.account_id and a.id = d.alert_id
+        where d.channel = c.name and d.state = 'PENDING' and d.next_attempt_at is not null) w
+      where w."isOut" <> exists (select from alerts s
+        where s.account_id = $3 and s.condition = 'channel:' || c.name || ':unreachable' and s.cleared_at is null)`,
+    values: [channels, afterMs, SYSTEM_ACCOUNT],
+  });
+  return rows;
 }

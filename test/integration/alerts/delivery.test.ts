@@ -8,6 +8,7 @@ import { acknowledgeAlert } from '../../../src/services/acknowledge-alert.ts';
 import type { Context } from '../../../src/services/context.ts';
 import { createDispatcher } from '../../../src/services/dispatch.ts';
 import { deliverAlerts } from '../../../src/services/deliver-alerts.ts';
+import { tellChannelsOut } from '../../../src/services/watch-channels.ts';
 import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import { eventually } from '../../support/wait.ts';
 import { type Answer, type Receiver, endless, hang, hangUp, startReceiver, status } from './receiver.ts';
@@ -277,6 +278,31 @@ describe('deliveries', () => {
     await raise('WARNING', 'test:next');
     await deliverAlerts(context, 'webhook');
     expect(await standing('alerts:webhook:undelivered')).toBe(false);
+  });
+
+  it('that wait for minutes are told through the other channels, until the channel is back', async () => {
+    const context = contextWith([log, webhook()]);
+    receiver.answer = status(500);
+    const id = await raise('WARNING');
+    await deliverAlerts(context, 'webhook');
+    await deliverAlerts(context, 'log');
+    await tellChannelsOut(context);
+    expect(await standing('channel:webhook:unreachable')).toBe(false);
+    await pipeline.sql(`update alerts set at = at - interval '6 minutes' where id = $1`, [id]);
+    // The dispatcher looks again and again.
+    await tellChannelsOut(context);
+    await tellChannelsOut(context);
+    await deliverAlerts(context, 'log');
+    const told = logged.filter(({ type }) => type === 'channel_unreachable');
+    expect(told.map(({ message }) => message)).toEqual([
+      'the channel webhook has taken nothing for 6 min (limit 5 min) and 1 alert waits: they are told when it is back, trading goes on without it',
+    ]);
+
+    receiver.answer = status(200);
+    await makeDue();
+    await deliverAlerts(context, 'webhook');
+    await tellChannelsOut(context);
+    expect(await standing('channel:webhook:unreachable')).toBe(false);
   });
 
   it('are made by the dispatcher itself when the queue leaves them lying', async () => {

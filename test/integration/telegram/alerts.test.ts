@@ -163,6 +163,33 @@ describe('alerts in a chat', () => {
     await desk.next(ASHA.id, 'during an outage');
   });
 
+  it('follows a group that became a supergroup, and says what to set', async () => {
+    const moved = -1_009_876_543_210;
+    desk = await startDesk({
+      roles: DELIVERY,
+      bot: false,
+      chatGapMs: 0,
+      telegram: { TELEGRAM_CHAT_ID: String(GROUP.id) },
+    });
+    desk.fake.fail({
+      ...{ kind: 'answer', method: 'sendMessage', chatId: GROUP.id, times: Infinity },
+      ...{ status: 400, description: 'Bad Request: group chat was upgraded to a supergroup chat' },
+      migrateTo: moved,
+    });
+    const first = await desk.raise({ severity: 'CRITICAL', message: 'where is everybody' });
+    await desk.next(moved, 'where is everybody');
+    await desk.raise({ severity: 'CRITICAL', message: 'here they are' });
+    await desk.next(moved, 'here they are');
+    const told = desk.fake.inChat(moved).map(({ text }) => text);
+    expect(told[0]).toMatch(/^PAPER This group became a supergroup/);
+    expect(told[0]).toContain(`TELEGRAM_CHAT_ID to ${moved}`);
+    expect(told.filter((text) => text.includes('became a supergroup'))).toHaveLength(1);
+    await eventually(
+      async () => expect((await deliveriesOf(first))[0]).toMatchObject({ state: 'DELIVERED' }),
+      { what: 'the record' },
+    );
+  });
+
   it('is shown as failed when Telegram refuses the chat for good, without the token', async () => {
     desk = await startDesk({ roles: DELIVERY, bot: false });
     desk.fake.fail({

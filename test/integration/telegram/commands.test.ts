@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openAccount } from '../../../src/services/open-account.ts';
 import { ALL_ROLES } from '../../support/pipeline.ts';
 import {
   ASHA,
@@ -170,6 +171,26 @@ describe('starting again', () => {
     },
   );
 
+  it('with a code that is typed too late does nothing', async () => {
+    await haltNow();
+    const question = await desk.ask(ASHA, '/resume');
+    await desk.press(ASHA, question, 'Continue');
+    await eventually(() => expect(question.text).toMatch(/Type \d{4}/), { what: 'the code' });
+    await desk.pipeline.sql(`update chat_prompts set expires_at = clock_timestamp() - interval '1 second'`);
+    desk.fake.say(ASHA, IN_ASHAS, /Type (\d{4})/.exec(question.text)![1]!);
+    const after = await desk.ask(ASHA, '/whoami');
+    expect(after.text).toContain(String(ASHA.id));
+    expect(await state()).toBe('HALTED');
+  });
+
+  it('names the other accounts, which stay as they are', async () => {
+    const { context } = desk.pipeline.parts;
+    await openAccount(context, { id: 'other', name: 'Other', actor: 'test' });
+    await haltNow();
+    const question = await desk.ask(ASHA, '/resume');
+    expect(question.text).toContain('Only main is resumed. Other accounts stay as they are: other HALTED.');
+  });
+
   it('with the code of another person does nothing', async () => {
     await haltNow();
     const question = await desk.ask(ASHA, '/resume', GROUP);
@@ -301,6 +322,13 @@ describe('views', () => {
     const answer = await desk.ask(ASHA, text);
     expect(answer.text).toMatch(/^PAPER /);
     expect(answer.text).not.toContain('undefined');
+  });
+
+  it('/status says how the broker and the queues are, and when the books were compared', async () => {
+    const { text } = await desk.ask(ASHA, '/status');
+    expect(text).toMatch(/^Broker (ok|degraded|.*not reachable.*)$/m);
+    expect(text).toMatch(/^Queues \d+ waiting, \d+ active$/m);
+    expect(text).toMatch(/^(Not reconciled yet|Reconciled \d{4}-\d\d-\d\d \d\d:\d\d:\d\d IST: .*)$/m);
   });
 
   it('are refreshed in place', async () => {

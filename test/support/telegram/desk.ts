@@ -78,7 +78,7 @@ export async function startDesk(options: DeskOptions = {}): Promise<Desk> {
     fake,
     startBot: () => {
       const { telegram, database } = pipeline.parts;
-      const quick = new Sender(database, telegram!.chat, { chatMs: 0, groupMs: 0 });
+      const quick = new Sender(database, telegram!.chat, 'PAPER', { chatMs: 0, groupMs: 0 });
       const sender = options.chatGapMs === 0 ? quick : telegram!.sender;
       const parts = { ...pipeline.parts, telegram: { ...telegram!, sender } };
       const { handlingMs } = options;

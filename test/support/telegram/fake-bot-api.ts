@@ -221,11 +221,10 @@ export class FakeBotApi {
     const answer =
       fault === null
         ? await this.#answer(bot, method, payload, request)
-        : refused(
-            fault.status,
-            fault.description ?? 'injected',
-            fault.retryAfter === undefined ? undefined : { retry_after: fault.retryAfter },
-          );
+        : refused(fault.status, fault.description ?? 'injected', {
+            ...(fault.retryAfter === undefined ? {} : { retry_after: fault.retryAfter }),
+            ...(fault.migrateTo === undefined ? {} : { migrate_to_chat_id: fault.migrateTo }),
+          });
     call.status = answer.status;
     response
       .writeHead(answer.status, { 'content-type': 'application/json' })

@@ -13,6 +13,8 @@ export type Fault = Where &
         readonly status: number;
         readonly description?: string;
         readonly retryAfter?: number;
+        /** The chat has this id now. */
+        readonly migrateTo?: number;
       }
     /** The socket ends without an answer; with afterEffect what was asked has happened. */
     | { readonly kind: 'drop'; readonly afterEffect?: boolean }
