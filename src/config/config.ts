@@ -72,6 +72,25 @@ const days = () =>
       return z.NEVER;
     });
 
+/** "NFO:NIFTY=1800, NFO:BANKNIFTY=900": units by underlying or symbol. */
+const unitsByName = () =>
+  z
+    .string()
+    .default('')
+    .transform((text, context): ReadonlyMap<string, number> => {
+      const listed = text.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]));
+      const read = listed.flatMap((one): [string, number][] => {
+        const [, name, units] = /^([A-Z]{3}:[A-Za-z0-9&_ .-]{1,60})=([1-9]\d{0,8})$/.exec(one) ?? [];
+        return name === undefined || units === undefined ? [] : [[name, Number(units)]];
+      });
+      if (read.length === listed.length) return new Map(read);
+      context.addIssue({
+        code: 'custom',
+        message: 'must be EXCHANGE:NAME=units, such as NFO:NIFTY=1800, separated by commas',
+      });
+      return z.NEVER;
+    });
+
 const url = (protocols: readonly string[]) =>
   z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
     error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
@@ -138,10 +157,11 @@ const environment = z.object({
   MIS_LAST_ENTRY_DERIVATIVES: timeOfDay('15:10'),
   MIS_LAST_ENTRY_CURRENCY: timeOfDay('16:30'),
   MIS_LAST_ENTRY_COMMODITY: timeOfDay('23:00'),
-  MAX_GROSS_EXPOSURE: exact('0', 0, 1000),
-  MAX_NET_EXPOSURE: exact('0', 0, 1000),
-  AUTO_FLATTEN: yesNo('no'),
-  POSITION_LOSS_EXIT: yesNo('no'),
+  MAX_GROSS_EXPOSURE: limit('MAX_GROSS_EXPOSURE', '0'),
+  MAX_NET_EXPOSURE: limit('MAX_NET_EXPOSURE', '0'),
+  AUTO_FLATTEN: limit('AUTO_FLATTEN', 'no'),
+  POSITION_LOSS_EXIT: limit('POSITION_LOSS_EXIT', 'no'),
+  ORDER_TO_TRADE_PAUSE: limit('ORDER_TO_TRADE_PAUSE', '0'),
   PRICE_SOURCE: z.enum(['broker', 'push'], { error: 'must be broker or push' }).default('broker'),
   RISK_INTERVAL_MS: whole(2000, 100, 60_000),
   POLL_INTERVAL_MS: whole(1000, 50, 60_000),
@@ -151,11 +171,12 @@ const environment = z.object({
   MODIFY_CONFIRM_MS: whole(3000, 100, 600_000),
   PROTECTION: z.enum(PROTECTION_POLICIES, { error: 'must be exchange, oms or none' }).default('exchange'),
   PROTECT_WITHIN_MS: whole(3000, 100, 600_000),
-  MAX_ORDER_AGE_MS: whole(30_000, 0, 86_400_000),
+  MAX_ORDER_AGE_MS: limit('MAX_ORDER_AGE_MS', '30000'),
   BROKER_TIMEOUT_MS: whole(7000, 100, 60_000),
   FREEZE_QUANTITY: whole(500, 0, 100_000_000),
+  FREEZE_QUANTITIES: unitsByName(),
   SEND_WINDOW_MS: whole(250, 50, 60_000),
-  PRICE_MAX_AGE_MS: whole(5000, 100, 3_600_000),
+  PRICE_MAX_AGE_MS: limit('PRICE_MAX_AGE_MS', '5000'),
   ORDER_CALLS_PER_SECOND: whole(8, 0, 1_000_000),
   ENTRY_CALLS_PER_SECOND: digits(0, 1_000_000).optional(),
   ORDER_CALLS_PER_MINUTE: whole(380, 0, 1_000_000),
@@ -257,11 +278,11 @@ export interface Config {
   /** What becomes of an order in doubt past its horizon: a person decides, or clean reads without it do. */
   readonly unknownPolicy: 'ask' | 'neverPlaced';
   readonly modifyConfirmMs: number;
-  readonly maxOrderAgeMs: number;
   readonly brokerTimeoutMs: number;
   readonly sendWindowMs: number;
-  readonly priceMaxAgeMs: number;
   readonly freezeQuantity: number;
+  /** By "EXCHANGE:UNDERLYING" or "EXCHANGE:SYMBOL": the broker's list of instruments does not tell them. */
+  readonly freezeQuantities: ReadonlyMap<string, number>;
   readonly priceSource: Environment['PRICE_SOURCE'];
   readonly budget: {
     readonly perSecond: number;
@@ -442,6 +463,13 @@ function toConfig(env: Environment): Config {
       allowedInstruments: env.ALLOWED_INSTRUMENTS,
       requireFreshPrice: env.REQUIRE_FRESH_PRICE,
       maxPriceJumpPct: env.MAX_PRICE_JUMP_PCT,
+      maxGrossExposure: env.MAX_GROSS_EXPOSURE,
+      maxNetExposure: env.MAX_NET_EXPOSURE,
+      autoFlatten: env.AUTO_FLATTEN,
+      positionLossExit: env.POSITION_LOSS_EXIT,
+      orderToTradePause: env.ORDER_TO_TRADE_PAUSE,
+      priceMaxAgeMs: env.PRICE_MAX_AGE_MS,
+      maxOrderAgeMs: env.MAX_ORDER_AGE_MS,
     },
     session: {
       hours: env.MARKET_HOURS ?? (env.BROKER === 'kite' ? 'exchange' : 'always'),
@@ -454,23 +482,16 @@ function toConfig(env: Environment): Config {
       },
     },
     protection: { policy: env.PROTECTION, withinMs: env.PROTECT_WITHIN_MS },
-    monitor: {
-      intervalMs: env.RISK_INTERVAL_MS,
-      priceMaxAgeMs: env.PRICE_MAX_AGE_MS,
-      exposureLimits: { maxGrossExposure: env.MAX_GROSS_EXPOSURE, maxNetExposure: env.MAX_NET_EXPOSURE },
-      autoFlatten: env.AUTO_FLATTEN,
-      positionLossExit: env.POSITION_LOSS_EXIT,
-    },
+    monitor: { intervalMs: env.RISK_INTERVAL_MS },
     pollIntervalMs: env.POLL_INTERVAL_MS,
     reconcileIntervalMs: env.RECONCILE_INTERVAL_MS,
     unknownHorizonMs: env.UNKNOWN_HORIZON_MS,
     unknownPolicy: env.UNKNOWN_POLICY,
     modifyConfirmMs: env.MODIFY_CONFIRM_MS,
-    maxOrderAgeMs: env.MAX_ORDER_AGE_MS,
     brokerTimeoutMs: env.BROKER_TIMEOUT_MS,
     sendWindowMs: env.SEND_WINDOW_MS,
-    priceMaxAgeMs: env.PRICE_MAX_AGE_MS,
     freezeQuantity: env.FREEZE_QUANTITY,
+    freezeQuantities: env.FREEZE_QUANTITIES,
     priceSource: env.PRICE_SOURCE,
     budget: {
       perSecond: env.ORDER_CALLS_PER_SECOND,

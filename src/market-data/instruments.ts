@@ -24,14 +24,19 @@ interface Kept {
   readonly until: number;
 }
 
-export function createInstrumentDirectory(db: Database, monotonicMs: () => number): InstrumentDirectory {
+/** `freezeQuantities` (FREEZE_QUANTITIES), by symbol or underlying, stand for what the broker's list does not tell. */
+export function createInstrumentDirectory(
+  db: Database,
+  monotonicMs: () => number,
+  freezeQuantities: ReadonlyMap<string, number> = new Map(),
+): InstrumentDirectory {
   const byName = new Map<string, Kept>();
   const byNumber = new Map<number, Kept>();
   /** Reads under way, by name: hundreds of first orders of one share ask once. */
   const asked = new Map<string, Promise<InstrumentRow | null>>();
 
   const keep = (row: InstrumentRow): Instrument => {
-    const instrument = toInstrument(row);
+    const instrument = toInstrument(row, freezeQuantities);
     if (byName.size >= KEEP_AT_MOST) {
       byName.clear();
       byNumber.clear();
@@ -75,7 +80,8 @@ export function createInstrumentDirectory(db: Database, monotonicMs: () => numbe
   return directory;
 }
 
-function toInstrument(row: InstrumentRow): Instrument {
+function toInstrument(row: InstrumentRow, freezeQuantities: ReadonlyMap<string, number>): Instrument {
+  const named = (name: string | null) => freezeQuantities.get(`${row.exchange}:${name ?? ''}`) ?? null;
   return {
     id: row.id,
     exchange: row.exchange,
@@ -89,7 +95,7 @@ function toInstrument(row: InstrumentRow): Instrument {
     expiry: row.expiry,
     strike: row.strike,
     underlying: row.underlying,
-    freezeQuantity: row.freezeQuantity,
+    freezeQuantity: row.freezeQuantity ?? named(row.symbol) ?? named(row.underlying),
     multiplier: row.multiplier ?? (hasUnitMultiplier(row.exchange) ? decimal(1) : null),
   };
 }

@@ -12,10 +12,10 @@ import type { PriceView } from '../risk/check.ts';
  * pushes it knows better. An age is measured once by the database clock and then by this process's monotonic clock.
  */
 export interface PriceReader {
-  /** The newest price this process has seen; null when none is known. */
-  peek(instrumentId: number): PriceView | null;
+  /** The newest price this process has seen, fresh up to `maxAgeMs` (the configured age); null when none is known. */
+  peek(instrumentId: number, maxAgeMs?: number): PriceView | null;
   /** Tries to have a fresh price of each; resolves in any case, at the latest after the broker's answer. */
-  refresh(instruments: readonly Instrument[]): Promise<void>;
+  refresh(instruments: readonly Instrument[], maxAgeMs?: number): Promise<void>;
   /** Reads quotes from the broker, stores and keeps them; the market-data worker's beat. Rejects when it could not. */
   pull(instruments: readonly Instrument[]): Promise<void>;
   /** What this process has seen of them is out of date: the table has newer prices. */
@@ -47,6 +47,7 @@ interface PriceRow {
 export interface PriceReaderOptions {
   readonly db: Database;
   readonly broker: BrokerPort;
+  /** PRICE_MAX_AGE_MS as it is configured: an account may have another. */
   readonly maxAgeMs: number;
   /** PRICE_SOURCE=push: the broker is never asked for prices. */
   readonly pushedOnly?: boolean;
@@ -62,7 +63,7 @@ const KEYS_PER_CALL = 500;
 const RATE_LIMITED: BrokerFaultCode = 'RATE_LIMITED';
 
 export function createPriceReader(options: PriceReaderOptions): PriceReader {
-  const { db, broker, maxAgeMs, pushedOnly = false, monotonicMs, log } = options;
+  const { db, broker, maxAgeMs: configuredMs, pushedOnly = false, monotonicMs, log } = options;
   const seen = new Map<number, Seen>();
   /** What was forgotten for a newer price in the table: that one may have jumped from it. */
   const forgotten = new Map<number, Seen>();
@@ -70,7 +71,7 @@ export function createPriceReader(options: PriceReaderOptions): PriceReader {
   let nextCall: Promise<Error | null> | null = null;
   let nextTurnMs = -Infinity;
 
-  const isFresh = (id: number) => {
+  const isFresh = (id: number, maxAgeMs: number) => {
     const price = seen.get(id);
     return price !== undefined && monotonicMs() - price.atMs <= maxAgeMs;
   };
@@ -140,7 +141,7 @@ export function createPriceReader(options: PriceReaderOptions): PriceReader {
       });
       return [priceRow(instrument.id, quote)];
     });
-    const held = await storePrices(db, rows, 'BROKER', maxAgeMs);
+    const held = await storePrices(db, rows, 'BROKER', configuredMs);
     if (held.length === 0) return;
     // The broker's price was never the market's here: nothing jumped from it.
     for (const id of held) seen.delete(id);
@@ -174,19 +175,19 @@ export function createPriceReader(options: PriceReaderOptions): PriceReader {
 
   return {
     forget,
-    peek: (instrumentId) => {
+    peek: (instrumentId, maxAgeMs = configuredMs) => {
       const price = seen.get(instrumentId);
       if (price === undefined) return null;
       const ageMs = Math.max(0, monotonicMs() - price.atMs);
       return { ...price, ageMs, fresh: ageMs <= maxAgeMs };
     },
-    refresh: async (instruments) => {
-      const stale = instruments.filter(({ id }) => !isFresh(id));
+    refresh: async (instruments, maxAgeMs = configuredMs) => {
+      const stale = instruments.filter(({ id }) => !isFresh(id, maxAgeMs));
       if (stale.length === 0) return;
       await readTable(stale.map(({ id }) => id)).catch((error: unknown) => {
         log.warn({ err: error }, 'stored prices could not be read');
       });
-      const missing = stale.filter(({ id }) => !isFresh(id));
+      const missing = stale.filter(({ id }) => !isFresh(id, maxAgeMs));
       if (missing.length === 0 || pushedOnly) return;
       await ask(missing);
     },

@@ -26,6 +26,13 @@ export interface Limits {
   /** Share of the last price. */
   readonly maxPriceDeviationPct: Decimal;
   readonly maxPositionLossPct: Decimal;
+  /** Value held as multiples of riskCapital; the monitor warns. */
+  readonly maxGrossExposure: Decimal;
+  readonly maxNetExposure: Decimal;
+  /** A trip also closes everything. */
+  readonly autoFlatten: boolean;
+  /** A position over maxPositionLossPct is closed. */
+  readonly positionLossExit: boolean;
   readonly maxOrderToPositionRatio: number;
   readonly requireTakeProfit: boolean;
   readonly maxOrderValue: ValueLimit;
@@ -41,11 +48,17 @@ export interface Limits {
   /** Share of a strategy's orders in the window that were rejected. */
   readonly rejectRatioPause: Decimal;
   readonly rejectRatioWindowMs: number;
+  /** Order calls of a strategy for each of its orders that was filled, from which on the monitor pauses it. */
+  readonly orderToTradePause: Decimal;
   readonly refuseSelfMatch: boolean;
   /** "EXCHANGE:SYMBOL"; a derivative is also meant by its underlying. An empty list is no list. */
   readonly blockedInstruments: readonly string[];
   readonly allowedInstruments: readonly string[];
   readonly requireFreshPrice: boolean;
+  /** An older price is stale: it warns, and no entry is decided by it. */
+  readonly priceMaxAgeMs: number;
+  /** An entry that waited longer is rejected; 0: none is. */
+  readonly maxOrderAgeMs: number;
   /** Share of the price before. */
   readonly maxPriceJumpPct: Decimal;
 }
@@ -73,6 +86,10 @@ export const LIMIT_NAMES = {
   MAX_QUANTITY_PER_ORDER: ['maxQuantityPerOrder', 'count', 'less', [0, 100_000_000]],
   MAX_PRICE_DEVIATION_PCT: ['maxPriceDeviationPct', 'share', 'less', [0, 10]],
   MAX_POSITION_LOSS_PCT: ['maxPositionLossPct', 'share', 'never', [0, 10]],
+  MAX_GROSS_EXPOSURE: ['maxGrossExposure', 'share', 'never', [0, 1000]],
+  MAX_NET_EXPOSURE: ['maxNetExposure', 'share', 'never', [0, 1000]],
+  AUTO_FLATTEN: ['autoFlatten', 'yesNo', 'never', null],
+  POSITION_LOSS_EXIT: ['positionLossExit', 'yesNo', 'never', null],
   MAX_ORDER_TO_POSITION_RATIO: ['maxOrderToPositionRatio', 'count', 'own', [0, 10_000]],
   REQUIRE_TAKE_PROFIT: ['requireTakeProfit', 'yesNo', 'yes', null],
   MAX_ORDER_VALUE: ['maxOrderValue', 'value', 'own', null],
@@ -84,10 +101,13 @@ export const LIMIT_NAMES = {
   DUPLICATE_WINDOW_MS: ['duplicateWindowMs', 'count', 'replaces', [0, DAY_MS]],
   REJECT_RATIO_PAUSE: ['rejectRatioPause', 'share', 'replaces', [0, 1]],
   REJECT_RATIO_WINDOW_MS: ['rejectRatioWindowMs', 'count', 'replaces', [1000, DAY_MS]],
+  ORDER_TO_TRADE_PAUSE: ['orderToTradePause', 'share', 'replaces', [0, 100_000]],
   REFUSE_SELF_MATCH: ['refuseSelfMatch', 'yesNo', 'yes', null],
-  BLOCKED_INSTRUMENTS: ['blockedInstruments', 'list', 'never', null],
-  ALLOWED_INSTRUMENTS: ['allowedInstruments', 'list', 'never', null],
+  BLOCKED_INSTRUMENTS: ['blockedInstruments', 'list', 'own', null],
+  ALLOWED_INSTRUMENTS: ['allowedInstruments', 'list', 'own', null],
   REQUIRE_FRESH_PRICE: ['requireFreshPrice', 'yesNo', 'yes', null],
+  PRICE_MAX_AGE_MS: ['priceMaxAgeMs', 'count', 'never', [100, 3_600_000]],
+  MAX_ORDER_AGE_MS: ['maxOrderAgeMs', 'count', 'less', [0, DAY_MS]],
   MAX_PRICE_JUMP_PCT: ['maxPriceJumpPct', 'share', 'less', [0, 10]],
 } as const satisfies Record<
   string,
@@ -129,7 +149,7 @@ export function limitsAt(
   return limits as unknown as Limits;
 }
 
-/** What is judged over a strategy's own orders and positions alone. Zero where it has no value of its own. */
+/** What is judged over a strategy's own orders and positions alone. Off where it has no value of its own. */
 export type OwnLimits = Pick<
   Limits,
   | 'maxPositions'
@@ -138,6 +158,8 @@ export type OwnLimits = Pick<
   | 'maxOrderValue'
   | 'maxPositionValue'
   | 'maxOpenOrderValue'
+  | 'blockedInstruments'
+  | 'allowedInstruments'
 >;
 
 const NO_VALUE: ValueLimit = { amount: ZERO, unit: 'rupees' };
@@ -157,6 +179,8 @@ export function ownLimitsAt(strategy: StoredLimits, now: Date): OwnLimits | null
     maxOrderValue: NO_VALUE,
     maxPositionValue: NO_VALUE,
     maxOpenOrderValue: NO_VALUE,
+    blockedInstruments: [],
+    allowedInstruments: [],
     ...own,
   };
 }

@@ -66,29 +66,39 @@ export function resized(
   };
 }
 
-/** Instruments of the managed positions: the day's loss needs their prices (DAILY_LOSS). */
-export function heldInstruments(view: AccountView): number[] {
-  return view
-    .openPositions()
-    .filter(isManaged)
-    .map(({ instrumentId }) => instrumentId);
+/** The prices that an order is judged by beside its own. */
+export interface NeededPrices {
+  /** Instruments of the managed positions: the day's loss needs their prices (DAILY_LOSS). */
+  readonly held: readonly number[];
+  /** PRICE_MAX_AGE_MS of the account. */
+  readonly maxAgeMs: number;
+}
+
+export function neededPrices({ settings }: Pick<Context, 'settings'>, view: AccountView): NeededPrices {
+  return {
+    held: view
+      .openPositions()
+      .filter(isManaged)
+      .map(({ instrumentId }) => instrumentId),
+    maxAgeMs: limitsAt(settings.limits, view.now, view.account.limits).priceMaxAgeMs,
+  };
 }
 
 /**
  * Whether price, funds, margin and holdings, and the prices of what is `held`, are young enough to judge an order by. An
  * exit waits for none of it: only one at the market's price for that.
  */
-export function isPrepared(context: Context, order: Order, held: readonly number[]): boolean {
+export function isPrepared(context: Context, order: Order, { held, maxAgeMs }: NeededPrices): boolean {
   const instrument = context.instruments.cached(order.instrumentId);
   const funds =
     instrument === null ? null : context.funds.peek(order.accountId, fundsSegmentOf(instrument.exchange));
   if (instrument !== null && isExit(order)) {
-    return isGuard(order) || order.orderType !== 'MARKET' || !isOld(context, instrument.id);
+    return isGuard(order) || order.orderType !== 'MARKET' || !isOld(context, instrument.id, maxAgeMs);
   }
   return (
     instrument !== null &&
-    !isOld(context, instrument.id) &&
-    !held.some((id) => isOld(context, id)) &&
+    !isOld(context, instrument.id, maxAgeMs) &&
+    !held.some((id) => isOld(context, id, maxAgeMs)) &&
     context.margins.isKnown(order, instrument) &&
     (!delivers(order) || context.holdings.isKnown(order.accountId)) &&
     funds !== null &&
@@ -97,19 +107,23 @@ export function isPrepared(context: Context, order: Order, held: readonly number
 }
 
 /** Brings all of it up to date, outside the lock. What can not be had stays unknown. */
-export async function prepare(context: Context, order: Order, held: readonly number[]): Promise<void> {
+export async function prepare(
+  context: Context,
+  order: Order,
+  { held, maxAgeMs }: NeededPrices,
+): Promise<void> {
   const known = await context.instruments.byIds([order.instrumentId, ...held]);
   const instrument = present(known.get(order.instrumentId), `instrument ${order.instrumentId}`);
   if (isExit(order)) {
-    if (!isGuard(order) && order.orderType === 'MARKET') await context.prices.refresh([instrument]);
+    if (!isGuard(order) && order.orderType === 'MARKET') await context.prices.refresh([instrument], maxAgeMs);
     return;
   }
   await Promise.all([
-    context.prices.refresh([...known.values()]),
+    context.prices.refresh([...known.values()], maxAgeMs),
     context.funds.refresh(order.accountId, FUNDS_MAX_AGE_MS),
     delivers(order) ? context.holdings.refresh(order.accountId) : undefined,
   ]);
-  const reference = referencePrice(order, context.prices.peek(instrument.id));
+  const reference = referencePrice(order, context.prices.peek(instrument.id, maxAgeMs));
   if (reference !== null) {
     await context.margins.refresh(order, instrument, valuePerUnit(order, reference, instrument));
   }
@@ -125,17 +139,17 @@ export function checkInput(
     context.instruments.cached(order.instrumentId),
     `instrument ${order.instrumentId}`,
   );
-  const price = context.prices.peek(instrument.id);
+  const strategy = order.strategyId === null ? null : view.strategy(order.strategyId);
+  const limits = limitsAt(context.settings.limits, view.now, view.account.limits, strategy?.limits);
+  const price = context.prices.peek(instrument.id, limits.priceMaxAgeMs);
   const reference = referencePrice(order, price);
   const liveOrders = view.liveOrders().filter((live) => live.id !== order.id);
   const positions = view.openPositions();
   const effect = effectOf(order, positions, liveOrders);
-  const strategy = order.strategyId === null ? null : view.strategy(order.strategyId);
   const value = reference === null ? null : valuePerUnit(order, reference, instrument);
   const marginPerUnit = value === null ? null : context.margins.peek(order, instrument, value);
   const day = tradingDayOf(view.now);
   const today = view.today(day);
-  const limits = limitsAt(context.settings.limits, view.now, view.account.limits, strategy?.limits);
   const input: CheckInput = {
     order,
     instrument,
@@ -166,7 +180,7 @@ export function checkInput(
     availableFunds: availableFunds(context, view, instrument, liveOrders),
     riskCapital: today.openingEquity,
     dayPnl: equityOf(context, view, positions).minus(today.openingEquity).minus(today.cashFlows),
-    oldPrice: oldPriceOf(context, positions),
+    oldPrice: oldPriceOf(context, positions, limits.priceMaxAgeMs),
     openRisk: openRiskOf(positions, liveOrders, (id) => context.prices.peek(id)?.last ?? null),
   };
   return { input, marginPerUnit };
@@ -181,14 +195,14 @@ function equityOf(context: Context, view: AccountView, positions: readonly Posit
   return view.settledEquity().plus(sum(gains));
 }
 
-function oldPriceOf(context: Context, positions: readonly Position[]): OldPrice | null {
-  const old = positions.filter(isManaged).find(({ instrumentId }) => isOld(context, instrumentId));
+function oldPriceOf(context: Context, positions: readonly Position[], maxAgeMs: number): OldPrice | null {
+  const old = positions.filter(isManaged).find(({ instrumentId }) => isOld(context, instrumentId, maxAgeMs));
   if (old === undefined) return null;
   return { of: instrumentKey(old), ageMs: context.prices.peek(old.instrumentId)?.ageMs ?? null };
 }
 
-function isOld(context: Context, instrumentId: number): boolean {
-  return context.prices.peek(instrumentId)?.fresh !== true;
+function isOld(context: Context, instrumentId: number, maxAgeMs: number): boolean {
+  return context.prices.peek(instrumentId, maxAgeMs)?.fresh !== true;
 }
 
 function isManaged({ managedBy }: Pick<Position, 'managedBy'>): boolean {

@@ -23,13 +23,12 @@ import {
 } from '../risk/modify.ts';
 import { runChecks } from '../risk/pre-trade.ts';
 import type { Context } from './context.ts';
-import { checkInput, heldInstruments, isPrepared, prepare } from './check-input.ts';
+import { type NeededPrices, checkInput, isPrepared, neededPrices, prepare } from './check-input.ts';
 
 export interface Unprepared {
   readonly kind: 'UNPREPARED';
   readonly changed: Order;
-  /** Instruments of what is held. */
-  readonly held: readonly number[];
+  readonly prices: NeededPrices;
 }
 
 export type ModifyVerdict =
@@ -67,7 +66,8 @@ export function checkModify(
 ): ModifyVerdict {
   const changed: Order = { ...order, ...termsOf(terms) };
   const instrument = context.instruments.cached(order.instrumentId);
-  const unprepared: Unprepared = { kind: 'UNPREPARED', changed, held: heldInstruments(view) };
+  const prices = neededPrices(context, view);
+  const unprepared: Unprepared = { kind: 'UNPREPARED', changed, prices };
   if (instrument === null) return unprepared;
   const leaves = Math.max(0, changed.quantity - order.filledQuantity);
   const others = view.liveOrders().filter((live) => live.id !== order.id);
@@ -78,11 +78,11 @@ export function checkModify(
     ...both,
     openingBefore: openingLeaves(order),
     openingAfter: effect.openingQuantity,
-    price: context.prices.peek(instrument.id),
+    price: context.prices.peek(instrument.id, prices.maxAgeMs),
     held: heldLossOf(both, managedPosition(view, order)),
     byProtection: requestedBy === PROTECTION_ACTOR,
   };
-  if (!prepared && !isReady(context, change, unprepared.held)) return unprepared;
+  if (!prepared && !isReady(context, change, prices)) return unprepared;
 
   const remaining = checkInput(context, view, { ...changed, quantity: leaves });
   const { marginPerUnit } = remaining;
@@ -112,12 +112,16 @@ export function checkModify(
 }
 
 /** What only lowers risk is judged by what is known; a stop that a person moves, by a price that can be trusted. */
-function isReady(context: Context, change: Change, held: readonly number[]): boolean {
+function isReady(context: Context, change: Change, prices: NeededPrices): boolean {
   const { after, price, byProtection } = change;
   if (movesTrigger(change) && price?.fresh !== true) return false;
   if (byProtection || !raisesRisk(change)) return true;
   // A stop that is moved away is judged by the day's loss as an entry is.
-  return isPrepared(context, after, held) && held.every((id) => context.prices.peek(id)?.fresh === true);
+  const { held, maxAgeMs } = prices;
+  return (
+    isPrepared(context, after, prices) &&
+    held.every((id) => context.prices.peek(id, maxAgeMs)?.fresh === true)
+  );
 }
 
 /** Protection's own moves follow a stop that was judged before. */
@@ -143,12 +147,12 @@ const FUNDS_AGE_MS = 1000;
 /** Brings up to date, outside the lock, what an order's new terms are judged by. */
 export async function prepareModify(
   context: Context,
-  { changed, held }: Pick<Unprepared, 'changed' | 'held'>,
+  { changed, prices }: Pick<Unprepared, 'changed' | 'prices'>,
 ): Promise<void> {
-  const known = await context.instruments.byIds([changed.instrumentId, ...held]);
+  const known = await context.instruments.byIds([changed.instrumentId, ...prices.held]);
   await Promise.all([
-    prepare(context, changed, held),
-    context.prices.refresh([...known.values()]),
+    prepare(context, changed, prices),
+    context.prices.refresh([...known.values()], prices.maxAgeMs),
     context.funds.refresh(changed.accountId, FUNDS_AGE_MS),
   ]);
 }

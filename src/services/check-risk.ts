@@ -15,8 +15,15 @@ import { InvariantError } from '../lib/assert.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { limitsAt } from '../risk/limits.ts';
 import { hasEnded } from '../risk/monitor/ended-conditions.ts';
-import type { MonitorInput, MonitoredPosition, Told } from '../risk/monitor/monitor.ts';
+import {
+  type MonitorInput,
+  type MonitoredPosition,
+  type MonitoredStrategy,
+  type Told,
+  oldestPriceAgeMs,
+} from '../risk/monitor/monitor.ts';
 import { peakToWrite } from '../risk/monitor/money.ts';
+import { orderToTrade, ratioOf, sentenceOf, strategiesToPause } from '../risk/monitor/order-to-trade.ts';
 import { exitCondition, lossCondition, positionsToExit } from '../risk/monitor/position-loss.ts';
 import { REJECT_WINDOW_MS } from '../risk/monitor/rejects.ts';
 import { REPEAT_WINDOW_MS } from '../risk/monitor/repeated-execution.ts';
@@ -25,6 +32,7 @@ import { SAMPLES_TO_TRIP, type Trip, type TripKind, tripsOf } from '../risk/moni
 import { beginRiskDay } from './begin-risk-day.ts';
 import type { Context } from './context.ts';
 import { monitorInput } from './monitor-input.ts';
+import { pauseStrategy } from './pause-strategy.ts';
 import { enqueueOperation } from './stage-operation.ts';
 import { stagePositionExit } from './stage-position-exit.ts';
 import { TRIP_NEEDS, stageTrips } from './stage-trips.ts';
@@ -45,6 +53,8 @@ interface Decision {
   readonly due: readonly TripKind[];
   /** Positions that POSITION_LOSS_EXIT closes. */
   readonly exits: readonly MonitoredPosition[];
+  /** Strategies that ORDER_TO_TRADE_PAUSE disables. */
+  readonly pauses: readonly MonitoredStrategy[];
 }
 
 /**
@@ -113,7 +123,8 @@ function decide(
     ended: rows.alerts.filter(hasEnded).map(({ condition }) => condition),
     peak: peakToWrite(rows.account.peakEquity, input.money),
     due: reached.filter((kind) => samples[kind] >= SAMPLES_TO_TRIP && !isNoted(rows.account, kind)),
-    exits: settings.monitor.positionLossExit ? exitsOf(rows, input, settings.monitor.intervalMs / 2) : [],
+    exits: input.limits.positionLossExit ? exitsOf(rows, input, settings.monitor.intervalMs / 2) : [],
+    pauses: strategiesToPause(input),
   };
 }
 
@@ -132,8 +143,8 @@ function isNoted({ tradingState, haltTrips }: AccountRow, kind: TripKind): boole
   return tradingState === 'HALTED' && haltTrips.some((trip) => trip.kind === kind);
 }
 
-function isEmpty({ plan, ended, peak, due, exits }: Decision): boolean {
-  const lists = [plan.clear, plan.raise, ended, due, exits];
+function isEmpty({ plan, ended, peak, due, exits, pauses }: Decision): boolean {
+  const lists = [plan.clear, plan.raise, ended, due, exits, pauses];
   return peak === null && lists.every((list) => list.length === 0);
 }
 
@@ -162,10 +173,11 @@ async function apply(context: Context, rows: MonitorRows, decision: Decision): P
   for (const operation of operations) await enqueueOperation(context, operation);
 }
 
-function needsOf({ due, exits }: Decision): Needs {
+function needsOf({ due, exits, pauses }: Decision): Needs {
   return {
     openAlerts: true,
     ...(due.length > 0 ? TRIP_NEEDS : {}),
+    ...(pauses.length > 0 ? { strategies: true } : {}),
     ...(exits.length > 0 ? { openPositions: true, runningOperations: true } : {}),
   };
 }
@@ -179,6 +191,7 @@ function applyToView(
 ): readonly (OperationRow | null)[] {
   for (const condition of [...decision.plan.clear, ...decision.ended]) view.clearAlert(condition);
   for (const told of decision.plan.raise) raise(context, view, told);
+  for (const strategy of decision.pauses) pause(context, view, strategy);
   // An operator rebased in between: what was judged by the old peak is judged again at the next look.
   const samePeak = equal(view.account.peakEquity, rows.account.peakEquity);
   const trips = tripsUnderLock(context, view, decision, samePeak);
@@ -187,13 +200,27 @@ function applyToView(
   if (peak !== null && samePeak) writePeak(view, peak);
   const exits = decision.exits.map((position) => stagePositionExit(context, view, position));
   // After the exits: closing everything takes the place of closing one.
-  return [...exits, stageTrips(context, view, trips, { sweeps })];
+  return [
+    ...exits,
+    stageTrips(context, view, trips, { sweeps, priceAgeMs: oldestPriceAgeMs(decision.input.positions) }),
+  ];
 }
 
 /** Raises, or replaces a milder one that stands: under the lock another monitor may have been first. */
 function raise(context: Context, view: AccountView, told: Told): void {
   const { condition, severity, type, message, details, orderId = null } = told;
   view.raiseAlert({ id: context.newId(), severity, type, message, details, orderId, condition });
+}
+
+function pause(context: Context, view: AccountView, strategy: MonitoredStrategy): void {
+  pauseStrategy(context, view, {
+    strategyId: strategy.id,
+    check: orderToTrade.name,
+    message: sentenceOf(strategy),
+    value: ratioOf(strategy.calls, strategy.filled).toDecimalPlaces(2).toFixed(),
+    limit: strategy.orderToTradePause.toFixed(),
+    orderId: null,
+  });
 }
 
 function writePeak(view: AccountView, peak: Decimal): void {

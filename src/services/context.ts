@@ -23,7 +23,6 @@ export interface ServiceSettings {
   readonly session: SessionRules;
   readonly budget: BudgetLimits;
   readonly accountBalance: Decimal;
-  readonly maxOrderAgeMs: number;
   readonly brokerTimeoutMs: number;
   /** Largest exit of a contract whose freeze quantity is not known, units; 0: no limit. */
   readonly freezeQuantity: number;

@@ -69,7 +69,7 @@ export async function modifyOrder(context: Context, input: ModifyOrderInput): Pr
   return outcome;
 }
 
-type Outcome = Staged | Pick<Unprepared, 'changed' | 'held'>;
+type Outcome = Staged | Pick<Unprepared, 'changed' | 'prices'>;
 
 async function stage(context: Context, input: ModifyOrderInput, prepared: boolean): Promise<Outcome> {
   const { accountId, orderId, idempotencyKey } = input;
@@ -98,7 +98,8 @@ async function stage(context: Context, input: ModifyOrderInput, prepared: boolea
       const terms = atOnce ? asked : withWaiting(open, asked);
       const instrument = context.instruments.cached(order.instrumentId);
       const changed = { ...order, ...termsOf(terms) };
-      if (instrument === null) return { changed, held: [] };
+      const { priceMaxAgeMs } = context.settings.limits;
+      if (instrument === null) return { changed, prices: { held: [], maxAgeMs: priceMaxAgeMs } };
       const checked = checkRequest(changed, instrument, tradingDayOf(view.now));
       if (!checked.ok) return err({ code: 'INVALID_ORDER', errors: checked.error });
       const ofProtection = keptByProtection(order, { ...order, ...termsOf(asked) });

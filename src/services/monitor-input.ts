@@ -11,18 +11,17 @@ import { positionView } from './read-positions.ts';
 /** What the rules look at, from the rows of one reading. Pure. */
 export function monitorInput(rows: MonitorRows, settings: ServiceSettings): MonitorInput {
   const { account, day, now } = rows;
+  const limits = limitsAt(settings.limits, now, account.limits);
   const positions = rows.positions
     .filter(({ managedBy }) => managedBy === 'OMS')
-    .map((row) => monitored(row, rows, settings.monitor.priceMaxAgeMs));
+    .map((row) => monitored(row, rows, limits.priceMaxAgeMs));
   const values = positions.map(({ lastPrice, openValue, quantity, multiplier }) =>
     lastPrice === null ? openValue.times(Math.sign(quantity)) : lastPrice.times(multiplier).times(quantity),
   );
   const standing = new Map<string, Severity>(rows.alerts.map((alert) => [alert.condition, alert.severity]));
   return {
     account,
-    limits: limitsAt(settings.limits, now, account.limits),
-    exposureLimits: settings.monitor.exposureLimits,
-    priceMaxAgeMs: settings.monitor.priceMaxAgeMs,
+    limits,
     money: riskMoney(
       {
         balance: account.capital.plus(rows.netRealized).plus(rows.cashFlows),
@@ -44,6 +43,10 @@ export function monitorInput(rows: MonitorRows, settings: ServiceSettings): Moni
       ageMs: now.getTime() - requestedAt.getTime(),
     })),
     recentOrders: rows.recentOrders,
+    strategies: rows.strategies.map(({ limits: own, ...strategy }) => ({
+      ...strategy,
+      orderToTradePause: limitsAt(settings.limits, now, account.limits, own).orderToTradePause,
+    })),
     ordersToday: day?.ordersCount ?? 0,
     tradesToday: day?.tradesCount ?? 0,
     standing: (condition) => standing.get(condition) ?? null,

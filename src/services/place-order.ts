@@ -12,6 +12,7 @@ import type { ProtectionPolicy } from '../domain/protection-policy.ts';
 import { nextSessionDay, segmentOf } from '../domain/session.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { err, ok, type Result } from '../lib/result.ts';
+import { limitsAt } from '../risk/limits.ts';
 import type { Context } from './context.ts';
 import { enqueueNextStep } from './next-step.ts';
 
@@ -83,7 +84,7 @@ export async function placeOrder(
           id,
           requestHash: hash,
           instrumentId: checked.value.id,
-          maxAgeMs: maxAge(request, context.settings.maxOrderAgeMs),
+          maxAgeMs: maxAge(request, maxOrderAgeMs(context, view, request)),
           parentOrderId: null,
           protectionGroup: null,
           protection,
@@ -123,6 +124,16 @@ export function defaultPolicy(
 ): ProtectionPolicy {
   const ofStrategy = strategyId === null ? null : (view.strategy(strategyId)?.protection ?? null);
   return ofStrategy ?? settings.protection.policy;
+}
+
+/** MAX_ORDER_AGE_MS in force for an order of its strategy. */
+function maxOrderAgeMs(
+  { settings }: Pick<Context, 'settings'>,
+  view: AccountView,
+  { strategyId }: Pick<OrderRequest, 'strategyId'>,
+): number {
+  const ofStrategy = strategyId === null ? undefined : view.strategy(strategyId)?.limits;
+  return limitsAt(settings.limits, view.now, view.account.limits, ofStrategy).maxOrderAgeMs;
 }
 
 /** Entries grow stale; exits and after-market orders do not, unless they say so. 0 turns the limit off. */

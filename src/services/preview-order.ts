@@ -10,11 +10,12 @@ import type { CheckInput, CheckResult, Effect } from '../risk/check.ts';
 import { duplicateOrder } from '../risk/checks/duplicate-order.ts';
 import { runChecks } from '../risk/pre-trade.ts';
 import {
+  type NeededPrices,
   checkInput,
   checkNeeds,
   estimatedCharges,
-  heldInstruments,
   isPrepared,
+  neededPrices,
   prepare,
   resized,
 } from './check-input.ts';
@@ -76,7 +77,7 @@ interface Facts {
 
 type Seen =
   | { readonly kind: 'refused'; readonly errors: readonly FieldError[] }
-  | { readonly kind: 'prepare'; readonly order: Order; readonly held: readonly number[] }
+  | { readonly kind: 'prepare'; readonly order: Order; readonly prices: NeededPrices }
   | { readonly kind: 'facts'; readonly facts: Facts };
 
 /** What has been read anew for a second look. */
@@ -110,13 +111,13 @@ export async function previewOrder(
       const refused = refusalOf(request, listed, view.now);
       if (refused.length > 0) return { kind: 'refused', errors: refused };
       const order = draftOf(context, accountId, request, listed, view.now);
-      const held = heldInstruments(view);
-      if (!tries.prepared && !isPrepared(context, order, held)) return { kind: 'prepare', order, held };
+      const prices = neededPrices(context, view);
+      if (!tries.prepared && !isPrepared(context, order, prices)) return { kind: 'prepare', order, prices };
       return { kind: 'facts', facts: factsOf(context, view, order, request) };
     });
     if (seen.kind === 'refused') return err(seen.errors);
     if (seen.kind === 'prepare') {
-      await prepare(context, seen.order, seen.held);
+      await prepare(context, seen.order, seen.prices);
       tries = { ...tries, prepared: true };
       continue;
     }

@@ -30,6 +30,8 @@ export interface LimitInput {
     readonly drawdownPct: Decimal;
     readonly riskCapital: Decimal;
     readonly peakEquity: Decimal;
+    readonly grossExposure: Decimal;
+    readonly netExposure: Decimal;
   };
   readonly account: Pick<Account, 'limits' | 'budget'>;
   readonly positions: readonly PositionView[];
@@ -44,6 +46,8 @@ export function limitUses({ figures, account, positions, openKeys, live, setting
   const limits = limitsAt(settings.limits, figures.at, account.limits);
   const texts = { ...limitTexts(limits), ...valueTexts(limits, figures.riskCapital) };
   const riskCapital = formatMoney(figures.riskCapital.toDecimalPlaces(4));
+  const timesOf = (value: Decimal) =>
+    formatMoney(figures.riskCapital.lte(0) ? ZERO : value.div(figures.riskCapital).toDecimalPlaces(6));
   const uses: Record<string, { used: string | null; baseline: string | null }> = {
     MAX_RISK_PER_TRADE: { used: null, baseline: riskCapital },
     MAX_DAILY_LOSS: { used: lossText(figures.dailyPnlPct), baseline: riskCapital },
@@ -57,6 +61,8 @@ export function limitUses({ figures, account, positions, openKeys, live, setting
       baseline: null,
     },
     MAX_POSITION_LOSS_PCT: { used: formatMoney(worstLoss(positions)), baseline: null },
+    MAX_GROSS_EXPOSURE: { used: timesOf(figures.grossExposure), baseline: riskCapital },
+    MAX_NET_EXPOSURE: { used: timesOf(figures.netExposure.abs()), baseline: riskCapital },
     MAX_ORDER_TO_POSITION_RATIO: { used: String(mostOrdersOfAKey(live)), baseline: null },
     MAX_ORDER_VALUE: { used: null, baseline: riskCapital },
     MAX_POSITION_VALUE: { used: null, baseline: riskCapital },

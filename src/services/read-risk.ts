@@ -7,6 +7,7 @@ import { budgetLeft, parseBudget } from '../domain/order-budget.ts';
 import { isLive } from '../domain/order-status.ts';
 import { type Order, counted, reservedMargin } from '../domain/order.ts';
 import { openKeys, openRiskOf } from '../risk/effect.ts';
+import { type Limits, limitsAt } from '../risk/limits.ts';
 import { knownPeak } from '../risk/monitor/money.ts';
 import type { ServiceSettings } from './context.ts';
 import { type PositionView, positionView } from './read-positions.ts';
@@ -87,7 +88,8 @@ export function riskOf(rows: RiskRows, settings: ServiceSettings): RiskView {
   const openingEquity = day?.openingEquity ?? equity;
   const dayPnl = equity.minus(openingEquity).minus(day?.cashFlows ?? ZERO);
   const known = knownPeak(account.peakEquity, rows.watch) ?? openingEquity;
-  const peakEquity = isFresh(positions, settings) ? larger(known, equity) : known;
+  const limits = limitsAt(settings.limits, rows.now, account.limits);
+  const peakEquity = isFresh(positions, limits) ? larger(known, equity) : known;
   const drawdown = larger(peakEquity.minus(equity), ZERO);
   const funds = rows.funds.find(({ segment }) => segment === 'equity') ?? null;
   const realizedPnl = day?.realizedPnl ?? ZERO;
@@ -214,10 +216,10 @@ export function shareOf(part: Decimal, whole: Decimal): Decimal {
 }
 
 /** Prices that may raise the peak: none of a managed position is old or unknown. */
-function isFresh(positions: readonly PositionView[], { monitor }: ServiceSettings): boolean {
+function isFresh(positions: readonly PositionView[], { priceMaxAgeMs }: Limits): boolean {
   return positions.every(
     ({ managedBy, lastPriceAgeMs }) =>
-      managedBy !== 'OMS' || (lastPriceAgeMs !== null && lastPriceAgeMs <= monitor.priceMaxAgeMs),
+      managedBy !== 'OMS' || (lastPriceAgeMs !== null && lastPriceAgeMs <= priceMaxAgeMs),
   );
 }
 

@@ -24,6 +24,8 @@ export interface TradingStateChange extends Release {
     readonly baseline: Decimal;
     readonly value: Decimal;
     readonly limit: Decimal;
+    /** Of the oldest price behind the value; null: none is. */
+    readonly priceAgeMs: number | null;
   };
   /** The halt that leaving HALTED is meant to end; left out, the one in force. */
   readonly releases?: string | null;
@@ -170,7 +172,11 @@ function write(
   const { haltTrips, ...row } = after;
   const at = { tradingStateBy: by, tradingStateAt: view.now };
   const automatic = haltTrips.at(-1) ?? null;
-  const details = { exits: after.haltExits, automatic: change.automatic === undefined ? null : automatic };
+  const details = {
+    exits: after.haltExits,
+    automatic: change.automatic === undefined ? null : automatic,
+    priceAgeMs: change.automatic?.priceAgeMs ?? null,
+  };
   const haltId = after.haltId ?? before.haltId;
   const data = { scope, from: before.tradingState, to: after.tradingState, haltId, reason, by, ...details };
   if (strategy === null) view.changeAccount({ ...row, ...at, haltTrips }, 'TradingStateChanged', data);
@@ -203,14 +209,22 @@ function tellHalt(
   const numbers =
     automatic === undefined
       ? ''
-      : ` (${automatic.kind} ${formatMoneyForPeople(automatic.value)} at the limit of ${percent(automatic.limit)} of ${formatMoneyForPeople(automatic.baseline)})`;
+      : ` (${automatic.kind} ${formatMoneyForPeople(automatic.value)} at the limit of ${percent(automatic.limit)} of ${formatMoneyForPeople(automatic.baseline)}${agesOf(automatic.priceAgeMs)})`;
   view.raiseAlert({
     id: context.newId(),
     severity: 'CRITICAL',
     type: 'kill_switch_triggered',
     message: `trading ${whose} is HALTED by ${by}: ${reason}${numbers}; a person must release it`,
-    details: { haltId, strategyId: strategyId ?? null, by },
+    details: {
+      ...{ haltId, strategyId: strategyId ?? null, by },
+      ...(automatic === undefined ? {} : { priceAgeMs: automatic.priceAgeMs }),
+    },
     orderId: null,
     condition: `halt:${haltId}`,
   });
+}
+
+/** What was lost is lost by these prices: how old they were is part of it. */
+function agesOf(priceAgeMs: number | null): string {
+  return priceAgeMs === null ? '' : `, by prices of up to ${(priceAgeMs / 1000).toFixed(1)} s ago`;
 }

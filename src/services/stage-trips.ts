@@ -2,6 +2,7 @@ import type { Needs } from '../db/account-load.ts';
 import type { OperationRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import { InvariantError } from '../lib/assert.ts';
+import { limitsAt } from '../risk/limits.ts';
 import type { Trip } from '../risk/monitor/trips.ts';
 import type { Context } from './context.ts';
 import { stageFollowUp } from './set-trading-state.ts';
@@ -21,8 +22,16 @@ export function stageTrips(
   context: Pick<Context, 'newId' | 'settings'>,
   view: AccountView,
   trips: readonly Trip[],
-  { sweeps }: { readonly sweeps: boolean },
+  {
+    sweeps,
+    priceAgeMs,
+  }: {
+    readonly sweeps: boolean;
+    /** Of the oldest price behind the trips; null: nothing is held. */
+    readonly priceAgeMs: number | null;
+  },
 ): OperationRow | null {
+  const { autoFlatten } = limitsAt(context.settings.limits, view.now, view.account.limits);
   let operation: OperationRow | null = null;
   for (const trip of trips) {
     const change = {
@@ -30,11 +39,14 @@ export function stageTrips(
       scope: 'account',
       reason: trip.reason,
       by: MONITOR,
-      automatic: { kind: trip.kind, baseline: trip.baselineValue, value: trip.value, limit: trip.share },
+      automatic: {
+        ...{ kind: trip.kind, baseline: trip.baselineValue, value: trip.value, limit: trip.share },
+        priceAgeMs,
+      },
     } as const;
     const staged = stageTradingState(context, view, change, { sweeps });
     if (!staged.ok) throw new InvariantError(`a trip was refused: ${staged.error.message}`);
-    const followUp = { ...change, cancelOpen: true, flatten: context.settings.monitor.autoFlatten };
+    const followUp = { ...change, cancelOpen: true, flatten: autoFlatten };
     operation ??= stageFollowUp(context, view, followUp, staged.value);
   }
   return operation;

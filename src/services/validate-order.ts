@@ -7,7 +7,14 @@ import { isGuard } from '../domain/protection.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { riskPerUnit } from '../risk/effect.ts';
 import { runChecks } from '../risk/pre-trade.ts';
-import { checkInput, checkNeeds, heldInstruments, isPrepared, prepare } from './check-input.ts';
+import {
+  type NeededPrices,
+  checkInput,
+  checkNeeds,
+  isPrepared,
+  neededPrices,
+  prepare,
+} from './check-input.ts';
 import type { ClaimDecision } from './claim.ts';
 import type { Context } from './context.ts';
 import { deferStep } from './defer-step.ts';
@@ -27,8 +34,7 @@ type Outcome =
 interface Unprepared {
   readonly kind: 'prepare';
   readonly order: Order;
-  /** Instruments of what is held. */
-  readonly held: readonly number[];
+  readonly prices: NeededPrices;
 }
 
 /**
@@ -91,13 +97,13 @@ async function decideAs(
       run: (view): Outcome | Unprepared => {
         const order = view.order(orderId);
         if (order?.status !== 'PENDING') return { kind: 'done', order: null };
-        const held = heldInstruments(view);
-        if (!prepared && !isPrepared(context, order, held)) return { kind: 'prepare', order, held };
+        const prices = neededPrices(context, view);
+        if (!prepared && !isPrepared(context, order, prices)) return { kind: 'prepare', order, prices };
         return claimed(context, view, judge(context, view, order, sure), claimId);
       },
     });
     if (outcome.kind !== 'prepare') return outcome;
-    await prepare(context, outcome.order, outcome.held);
+    await prepare(context, outcome.order, outcome.prices);
   }
 }
 

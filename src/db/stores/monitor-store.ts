@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import type { StoredLimits } from '../../domain/account.ts';
 import type { CommandKind } from '../../domain/command.ts';
 import type { InstrumentType } from '../../domain/instrument.ts';
 import { type Decimal, decimal } from '../../domain/money.ts';
@@ -26,6 +27,17 @@ export interface RecentOrderCounts {
   readonly orders: number;
   readonly rejected: number;
   readonly executedEntries: number;
+}
+
+/** What the entries of a strategy asked of the broker in the reject window, and since a person last enabled it. */
+export interface StrategyCounts {
+  readonly id: string;
+  readonly enabled: boolean;
+  readonly limits: StoredLimits;
+  /** Placements, modifications and cancelled entries. */
+  readonly calls: number;
+  /** Entries that were filled, wholly or in part. */
+  readonly filled: number;
 }
 
 /** A command that is not done, with its order. */
@@ -62,6 +74,7 @@ export interface StandingAlertRow {
 export interface MonitorRows extends RiskRows {
   readonly prices: ReadonlyMap<number, PriceBackground>;
   readonly recentOrders: readonly RecentOrderCounts[];
+  readonly strategies: readonly StrategyCounts[];
   readonly openCommands: readonly OpenCommandRow[];
   readonly alerts: readonly StandingAlertRow[];
 }
@@ -83,6 +96,7 @@ interface Document {
       ][]
     | null;
   readonly recent: readonly [string | null, string, Side, number, number, number][] | null;
+  readonly strategies: readonly [string, boolean, StoredLimits, number, number][] | null;
   readonly commands:
     readonly [string, string, CommandKind, string, string, string, Side, number, OrderStatus][] | null;
   readonly alerts:
@@ -121,6 +135,13 @@ function documentOf(accountId: string, now: Date, { rejectWindowMs, repeatWindow
           and created_at >= ${since(repeatWindowMs)}) as executed
       from orders where account_id = ${accountId} and created_at >= ${since(rejectWindowMs)}
       group by strategy_id, symbol, side) counted),
+    'strategies', (select json_agg(json_build_array(id, enabled, limits, calls, filled)) from (
+      select s.id, s.enabled, s.limits, count(*) filter (where o.filled_quantity > 0) as filled,
+        coalesce(sum(o.attempt + o.modifications + case when o.status = 'CANCELLED' then 1 else 0 end), 0) as calls
+      from strategies s left join orders o on o.account_id = s.account_id and o.strategy_id = s.id
+        and o.created_at >= ${since(rejectWindowMs)} and o.created_at >= coalesce(s.armed_at, '-infinity')
+        and o.role = 'ENTRY' and o.attempt > 0
+      where s.account_id = ${accountId} group by s.id, s.enabled, s.limits) counted),
     'commands', (select json_agg(json_build_array(c.id, c.order_id, c.kind, c.requested_at, o.client_order_id,
         o.symbol, o.side, o.quantity, o.status))
       from order_commands c join orders o on o.account_id = c.account_id and o.id = c.order_id
@@ -139,7 +160,7 @@ function documentOf(accountId: string, now: Date, { rejectWindowMs, repeatWindow
 
 function decodeDocument(
   document: Document | undefined,
-): Pick<MonitorRows, 'prices' | 'recentOrders' | 'openCommands' | 'alerts'> {
+): Pick<MonitorRows, 'prices' | 'recentOrders' | 'strategies' | 'openCommands' | 'alerts'> {
   const exact = (text: string | null) => (text === null ? null : decimal(text));
   const instant = (text: string | null) => (text === null ? null : new Date(text));
   const prices = (document?.prices ?? []).map(
@@ -159,6 +180,9 @@ function decodeDocument(
         ...{ strategyId, symbol, side, orders, rejected, executedEntries },
       }),
     ),
+    strategies: (document?.strategies ?? []).map(([id, enabled, limits, calls, filled]) => ({
+      ...{ id, enabled, limits, calls, filled },
+    })),
     openCommands: (document?.commands ?? []).map(
       ([id, orderId, kind, requestedAt, clientOrderId, symbol, side, quantity, status]) => ({
         ...{ id, orderId, kind, clientOrderId, symbol, side, quantity, status },

@@ -6,8 +6,8 @@ import { type Finding, type MonitorInput, type MonitorRule, levelOf, oldestPrice
 export const exposure: MonitorRule = {
   name: 'EXPOSURE',
   run: (input) => [
-    ...judge(input, 'gross', input.grossExposure, input.exposureLimits.maxGrossExposure),
-    ...judge(input, 'net', input.netExposure.abs(), input.exposureLimits.maxNetExposure),
+    ...judge(input, 'gross', input.grossExposure, input.limits.maxGrossExposure),
+    ...judge(input, 'net', input.netExposure.abs(), input.limits.maxNetExposure),
   ],
 };
 

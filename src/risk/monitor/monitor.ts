@@ -65,31 +65,28 @@ export interface RecentOrders {
   readonly executedEntries: number;
 }
 
-/** Exposure limits of the monitor, as multiples of riskCapital; zero: none. */
-export interface ExposureLimits {
-  readonly maxGrossExposure: Decimal;
-  readonly maxNetExposure: Decimal;
+/** A strategy with what its entries asked of the broker in the last REJECT_WINDOW_MS, and since it was last enabled. */
+export interface MonitoredStrategy {
+  readonly id: string;
+  readonly enabled: boolean;
+  /** Placements, modifications and cancelled entries. */
+  readonly calls: number;
+  /** Entries that were filled, wholly or in part. */
+  readonly filled: number;
+  /** ORDER_TO_TRADE_PAUSE in force for it; zero: it is not paused for its ratio. */
+  readonly orderToTradePause: Decimal;
 }
 
 /** How the monitor works, from the configuration. */
 export interface MonitorSettings {
   /** RISK_INTERVAL_MS: from one look to the next. */
   readonly intervalMs: number;
-  /** PRICE_MAX_AGE_MS: an older price is stale. */
-  readonly priceMaxAgeMs: number;
-  readonly exposureLimits: ExposureLimits;
-  /** AUTO_FLATTEN: a trip also closes everything. */
-  readonly autoFlatten: boolean;
-  /** POSITION_LOSS_EXIT: a position over MAX_POSITION_LOSS_PCT is closed. */
-  readonly positionLossExit: boolean;
 }
 
 /** Everything a rule may look at: one consistent reading of the rows. No clock, no database. */
 export interface MonitorInput {
   readonly account: Pick<Account, 'tradingState'>;
   readonly limits: Limits;
-  readonly exposureLimits: ExposureLimits;
-  readonly priceMaxAgeMs: number;
   readonly money: RiskMoney;
   readonly grossExposure: Decimal;
   readonly netExposure: Decimal;
@@ -97,6 +94,7 @@ export interface MonitorInput {
   readonly orders: readonly MonitoredOrder[];
   readonly commands: readonly MonitoredCommand[];
   readonly recentOrders: readonly RecentOrders[];
+  readonly strategies: readonly MonitoredStrategy[];
   readonly ordersToday: number;
   readonly tradesToday: number;
   /** Severity of the alert that stands for a condition; null when none does. */

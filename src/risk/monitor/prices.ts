@@ -35,7 +35,7 @@ function judge(input: MonitorInput, position: MonitoredPosition): Told | null {
     case 'STALE':
       return told(
         'stale_price',
-        `${named(position)}: the last price ${position.lastPrice?.toFixed(2) ?? ''} is ${seconds(position.priceAgeMs ?? 0)} old, over ${seconds(input.priceMaxAgeMs)}`,
+        `${named(position)}: the last price ${position.lastPrice?.toFixed(2) ?? ''} is ${seconds(position.priceAgeMs ?? 0)} old, over ${seconds(input.limits.priceMaxAgeMs)}`,
       );
     case 'UNKNOWN':
       return told('stale_price', `${named(position)}: its price is not known`);

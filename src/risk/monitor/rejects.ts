@@ -6,13 +6,11 @@ export const REJECT_WINDOW_MS = 10 * 60_000;
 /** Fewer orders say nothing about a ratio. */
 const ORDERS_AT_LEAST = 10;
 const REJECTED_SHARE = decimal('0.5');
-const ORDERS_A_DAY_AT_LEAST = 50;
-const ORDERS_PER_TRADE = decimal(20);
 
-/** A strategy of which half the orders are refused, and a day with far more orders than trades (controls.md, 14). */
+/** A strategy of which half the orders are refused (controls.md, 14); REJECT_RATIO pauses it before its next entry. */
 export const rejects: MonitorRule = {
   name: 'REJECTS',
-  run: (input) => [...rejectRatios(input), ...orderToTrade(input)],
+  run: rejectRatios,
 };
 
 function rejectRatios({ recentOrders, standing }: MonitorInput): Finding[] {
@@ -38,21 +36,4 @@ function rejectRatios({ recentOrders, standing }: MonitorInput): Finding[] {
       },
     ];
   });
-}
-
-function orderToTrade({ ordersToday, tradesToday, standing }: MonitorInput): Finding[] {
-  if (ordersToday < ORDERS_A_DAY_AT_LEAST) return [];
-  const condition = 'risk:order_to_trade';
-  const ratio = decimal(ordersToday).div(Math.max(1, tradesToday));
-  const severity = levelOf(ratio, { warning: ORDERS_PER_TRADE, critical: null }, standing(condition));
-  if (severity === null) return [];
-  return [
-    {
-      condition,
-      type: 'order_to_trade_ratio',
-      severity,
-      message: `${ordersToday} orders for ${tradesToday} trades today: over ${ORDERS_PER_TRADE.toFixed()} orders a trade`,
-      details: { ordersToday, tradesToday },
-    },
-  ];
 }

@@ -12,6 +12,7 @@ import {
   severer,
 } from './monitor.ts';
 import { nearStop } from './near-stop.ts';
+import { orderToTrade } from './order-to-trade.ts';
 import { positionLoss } from './position-loss.ts';
 import { prices } from './prices.ts';
 import { rejects } from './rejects.ts';
@@ -30,6 +31,7 @@ export const MONITOR_RULES: readonly MonitorRule[] = [
   nearStop,
   prices,
   rejects,
+  orderToTrade,
   repeatedExecution,
   stuckOrders,
   stuckCommands,

@@ -23,11 +23,10 @@ import { createTestDatabase } from '../../support/database.ts';
 export const ADMIN_TOKEN = 'an-admin-token-of-tests';
 
 const SETTINGS: ServiceSettings = {
-  limits: LIMITS,
+  limits: { ...LIMITS, priceMaxAgeMs: 3_600_000 },
   session: SESSION,
   budget: { perSecond: 8, entriesPerSecond: 6, perMinute: 380, perDay: 5000 },
   accountBalance: decimal('100000'),
-  maxOrderAgeMs: 30_000,
   brokerTimeoutMs: 1000,
   freezeQuantity: 500,
   sendWindowMs: 250,
@@ -36,13 +35,7 @@ const SETTINGS: ServiceSettings = {
   modifyConfirmMs: 3000,
   pollIntervalMs: 1000,
   reconcileIntervalMs: 30_000,
-  monitor: {
-    intervalMs: 2000,
-    priceMaxAgeMs: 3_600_000,
-    exposureLimits: { maxGrossExposure: decimal('0'), maxNetExposure: decimal('0') },
-    autoFlatten: false,
-    positionLossExit: false,
-  },
+  monitor: { intervalMs: 2000 },
   protection: { policy: 'none', withinMs: 3000 },
   alertRepeatMs: 0,
 };

@@ -64,6 +64,13 @@ const SHOTS_AT: readonly Shot[] = [
     most: 50_000,
   },
   {
+    name: 'MAX_POSITION_VALUE',
+    value: '61250',
+    order: () => ({ quantity: 4 }),
+    used: (live) => live.reduce((total, order) => total + 2450 * openingLeaves(order), 0),
+    most: 61_250,
+  },
+  {
     name: 'MAX_ORDER_TO_POSITION_RATIO',
     value: '3',
     order: () => ({ quantity: 1 }),
@@ -192,6 +199,27 @@ describe('sixty orders from four processes at once', () => {
       expect(await mostUsed(account, shot.used)).toBeGreaterThan(shot.most);
     },
   );
+
+  it('never take an order over MAX_ORDER_VALUE, whatever else is under way', async () => {
+    const account = await openWith({ MAX_ORDER_VALUE: '9800' });
+    const placed = await Promise.all(
+      Array.from({ length: SHOTS }, (_, n) => pipeline.place({ account, quantity: 3 + (n % 3) })),
+    );
+    await checkAtOnce(
+      pipeline,
+      placed,
+      processes.map(({ context }) => context),
+    );
+    const rows = await pipeline.sql(
+      `select status, failed_check, min(quantity) as least, max(quantity) as most, count(*)::int as count
+        from orders where account_id = $1 group by 1, 2 order by 1`,
+      [account],
+    );
+    expect(rows).toEqual([
+      { status: 'REJECTED', failed_check: 'ORDER_VALUE', least: 5, most: 5, count: 20 },
+      { status: 'VALIDATED', failed_check: null, least: 3, most: 4, count: 40 },
+    ]);
+  });
 
   it('never reserve more than the funds there are, at any commit', async () => {
     const account = await openWith({});

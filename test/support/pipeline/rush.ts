@@ -71,7 +71,7 @@ export async function checkAtOnce(
         [accountId],
       );
       const ids = held.map(({ id }) => id);
-      await Promise.all(placed.map((order) => prepare(context, order, ids)));
+      await Promise.all(placed.map((order) => prepare(context, order, { held: ids, maxAgeMs: context.settings.limits.priceMaxAgeMs })));
     }),
   );
   const holder = await pipeline.parts.database.reads.connect();

@@ -41,12 +41,10 @@ describe('the configuration of an empty environment', () => {
       reconcileIntervalMs: 30_000,
       unknownHorizonMs: 120_000,
       modifyConfirmMs: 3000,
-      maxOrderAgeMs: 30_000,
       brokerTimeoutMs: 7000,
       sendWindowMs: 250,
-      priceMaxAgeMs: 5000,
       priceSource: 'broker',
-      monitor: { intervalMs: 2000, priceMaxAgeMs: 5000, autoFlatten: false, positionLossExit: false },
+      monitor: { intervalMs: 2000 },
       rateLimitPerMinute: 6000,
       budget: { perSecond: 8, entriesPerSecond: 6, perMinute: 380, perDay: 5000 },
       demo: true,
@@ -71,6 +69,17 @@ describe('the configuration of an empty environment', () => {
   it('takes the address of a ticker, which is a web socket', () => {
     expect(config({ KITE_TICKER_ROOT: 'ws://127.0.0.1:8081' }).kiteTickerRoot).toBe('ws://127.0.0.1:8081');
     expect(named({ KITE_TICKER_ROOT: 'http://127.0.0.1:8081' })).toEqual(['KITE_TICKER_ROOT']);
+  });
+
+  it('takes freeze quantities by underlying or symbol', () => {
+    const given = { FREEZE_QUANTITIES: 'NFO:NIFTY=1800, NFO:BANKNIFTY=900' };
+    expect([...config(given).freezeQuantities]).toEqual([
+      ['NFO:NIFTY', 1800],
+      ['NFO:BANKNIFTY', 900],
+    ]);
+    for (const text of ['NIFTY=1800', 'NFO:NIFTY', 'NFO:NIFTY=0', 'NFO:NIFTY=18.5']) {
+      expect(named({ FREEZE_QUANTITIES: text })).toEqual(['FREEZE_QUANTITIES']);
+    }
   });
 
   it('takes whose candles are replayed', () => {
@@ -109,6 +118,13 @@ describe('the configuration of an empty environment', () => {
       ALLOWED_INSTRUMENTS: '',
       REQUIRE_FRESH_PRICE: 'no',
       MAX_PRICE_JUMP_PCT: '0.00',
+      MAX_GROSS_EXPOSURE: '0.00',
+      MAX_NET_EXPOSURE: '0.00',
+      AUTO_FLATTEN: 'no',
+      POSITION_LOSS_EXIT: 'no',
+      ORDER_TO_TRADE_PAUSE: '0.00',
+      PRICE_MAX_AGE_MS: '5000',
+      MAX_ORDER_AGE_MS: '30000',
     });
   });
 

@@ -1044,6 +1044,32 @@ table('RESTRICTED_INSTRUMENT', [
     'PASS',
   ],
   [
+    'fails what the strategy may not enter',
+    { order: MOMENTUM, own: { blockedInstruments: ['NSE:RELIANCE'] } },
+    'FAIL',
+    'NSE:RELIANCE is blocked: NSE:RELIANCE is in BLOCKED_INSTRUMENTS (strategy momentum)',
+  ],
+  [
+    'fails what the account allows and the strategy does not',
+    {
+      order: MOMENTUM,
+      limits: { allowedInstruments: ['NSE:RELIANCE'] },
+      own: { allowedInstruments: ['NSE:INFY'] },
+    },
+    'FAIL',
+    'NSE:RELIANCE is not among the 1 of ALLOWED_INSTRUMENTS (strategy momentum)',
+  ],
+  [
+    'fails what the strategy allows and the account does not',
+    {
+      order: MOMENTUM,
+      limits: { allowedInstruments: ['NSE:INFY'] },
+      own: { allowedInstruments: ['NSE:RELIANCE'] },
+    },
+    'FAIL',
+    'NSE:RELIANCE is not among the 1 of ALLOWED_INSTRUMENTS',
+  ],
+  [
     'fails what is not allowed',
     { limits: { allowedInstruments: ['NSE:SBIN', 'NSE:INFY'] } },
     'FAIL',

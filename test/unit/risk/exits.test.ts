@@ -63,6 +63,7 @@ describe('the price of an exit', () => {
     expect(isPricedOut('SELL', decimal(100), decimal(100))).toBe(true);
     expect(isPricedOut('SELL', decimal(101), decimal(100))).toBe(false);
     expect(isPricedOut('BUY', decimal(101), decimal(100))).toBe(true);
+    expect(isPricedOut('BUY', decimal(100), decimal(100))).toBe(true);
     expect(isPricedOut('BUY', decimal(99), decimal(100))).toBe(false);
   });
 
@@ -71,6 +72,8 @@ describe('the price of an exit', () => {
     expect(isLocked('SELL', down)).toBe(true);
     expect(isLocked('BUY', down)).toBe(false);
     expect(isLocked('SELL', price({ last: '2205.05', lowerCircuit: '2205.00' }))).toBe(false);
+    expect(isLocked('BUY', price({ last: '2695.00', upperCircuit: '2695.00' }))).toBe(true);
+    expect(isLocked('BUY', price({ last: '2694.95', upperCircuit: '2695.00' }))).toBe(false);
     expect(isLocked('SELL', { ...down, fresh: false })).toBe(false);
   });
 });

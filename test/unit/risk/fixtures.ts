@@ -197,6 +197,13 @@ export const LIMITS: Limits = {
   allowedInstruments: [],
   requireFreshPrice: false,
   maxPriceJumpPct: ZERO,
+  maxGrossExposure: ZERO,
+  maxNetExposure: ZERO,
+  autoFlatten: false,
+  positionLossExit: false,
+  orderToTradePause: ZERO,
+  priceMaxAgeMs: 5000,
+  maxOrderAgeMs: 30_000,
 };
 
 /** A limit changed at run time. */
@@ -241,6 +248,8 @@ export const OWN: OwnLimits = {
   maxOrderValue: { amount: ZERO, unit: 'rupees' },
   maxPositionValue: { amount: ZERO, unit: 'rupees' },
   maxOpenOrderValue: { amount: ZERO, unit: 'rupees' },
+  blockedInstruments: [],
+  allowedInstruments: [],
 };
 
 export interface InputChanges {

@@ -24,6 +24,9 @@ const OTHER: Readonly<Partial<Record<LimitName, string>>> = {
   MAX_POSITION_VALUE: '2x',
   REPEATED_EXECUTION_WINDOW_MS: '5000',
   REJECT_RATIO_WINDOW_MS: '5000',
+  AUTO_FLATTEN: 'yes',
+  POSITION_LOSS_EXIT: 'yes',
+  PRICE_MAX_AGE_MS: '1000',
 };
 const otherOf = (name: LimitName): string => OTHER[name] ?? '1';
 
@@ -44,6 +47,8 @@ describe('the limits in force', () => {
     ['MAX_RISK_PER_TRADE', '0', '0.05', '0.05'],
     ['MAX_QUANTITY_PER_ORDER', '100', '50', '50'],
     ['MAX_QUANTITY_PER_ORDER', '100', '500', '100'],
+    ['MAX_ORDER_AGE_MS', '10000', '5000', '5000'],
+    ['MAX_ORDER_AGE_MS', '10000', '0', '10000'],
     ['MIN_RISK_REWARD', '2', '3', '3.00'],
     ['MIN_RISK_REWARD', '2', '1', '2.00'],
     ['REQUIRE_TAKE_PROFIT', 'no', 'yes', 'yes'],
@@ -130,6 +135,19 @@ describe('the limits in force', () => {
     ],
   ] as const)('%s is never "%s": it %s', (name, text, rule) => {
     expect(readLimit(name, text)).toEqual({ ok: false, error: rule });
+  });
+
+  it('may be whatever is in its range, ends included', () => {
+    for (const name of NAMES) {
+      const range = LIMIT_NAMES[name][3];
+      if (range === null) continue;
+      for (const end of range) expect(readLimit(name, String(end)).ok, `${name} of ${end}`).toBe(true);
+      expect(readLimit(name, String(range[1] + 1)).ok, name).toBe(false);
+      expect(readLimit(name, String(range[0] - 1)).ok, name).toBe(false);
+    }
+    const listed = (count: number) => Array.from({ length: count }, (_, n) => `NSE:S${n}`).join(',');
+    expect(readLimit('ALLOWED_INSTRUMENTS', listed(200)).ok).toBe(true);
+    expect(readLimit('ALLOWED_INSTRUMENTS', listed(201)).ok).toBe(false);
   });
 
   it.each([

@@ -169,10 +169,22 @@ describe('a trigger that a person moves to the wrong side', () => {
     expect(blockingFailure(change({ triggerPrice: '2460' }, STOP, ours), warned)).toBeNull();
   });
 
+  it('is refused for what the check of triggers fails or warns of, and for nothing else', () => {
+    const said = (check: string, verdict: CheckResult['verdict']): CheckResult[] => [
+      { check, verdict, value: null, limit: null, message: 'said' },
+    ];
+    const moved = change({ triggerPrice: '2420' }, STOP, REDUCES);
+    expect(blockingFailure(moved, said('TRIGGER_SANITY', 'FAIL'))?.message).toBe('said');
+    expect(blockingFailure(moved, said('TRIGGER_SANITY', 'PASS'))).toBeNull();
+    expect(blockingFailure(moved, said('PRICE_SANITY', 'WARN'))).toBeNull();
+  });
+
   it('is refused for its limit, too, and not where another term changes', () => {
     const limited = { ...STOP, orderType: 'SL', price: '2420' } as const;
     expect(blockingFailure(change({ price: '1000' }, limited, REDUCES), warned)).not.toBeNull();
     expect(blockingFailure(change({ validity: 'IOC' }, limited, REDUCES), warned)).toBeNull();
     expect(blockingFailure(change({ quantity: 5 }, limited, REDUCES), warned)).toBeNull();
+    // An SL-M stop has no limit before and after: that is the same limit.
+    expect(blockingFailure(change({ quantity: 5 }, STOP, REDUCES), warned)).toBeNull();
   });
 });

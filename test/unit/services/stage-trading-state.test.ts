@@ -136,6 +136,7 @@ describe('a halt of the account', () => {
       baseline: decimal('100000'),
       value: decimal('-6100'),
       limit: decimal('0.06'),
+      priceAgeMs: 1200,
     } as const;
     const trip: HaltTrip = {
       kind: 'DAILY_LOSS',
@@ -147,6 +148,11 @@ describe('a halt of the account', () => {
     const of = view();
     done(of, { ...HALT, automatic });
     expect(of.account.haltTrips).toEqual([trip]);
+    const [alert] = of.standingAlerts();
+    expect(alert?.message).toContain(
+      '(DAILY_LOSS -6,100.00 at the limit of 6% of 100,000.00, by prices of up to 1.2 s ago)',
+    );
+    expect(alert?.details).toMatchObject({ priceAgeMs: 1200 });
     const byHand = view({ account: halted() });
     expect(done(byHand, { ...HALT, automatic })).toMatchObject({ haltId: HALT_ID, changed: true });
     expect(byHand.account.haltTrips).toEqual([trip]);

@@ -4,6 +4,7 @@ import type {
   Finding,
   MonitorInput,
   MonitoredOrder,
+  MonitoredStrategy,
   MonitoredPosition,
   RecentOrders,
   Severity,
@@ -107,8 +108,6 @@ export type InputChanges = Partial<Omit<MonitorInput, 'standing' | 'limits'>> & 
 export function input({ standing = {}, limits = {}, ...changes }: InputChanges = {}): MonitorInput {
   return {
     account: { tradingState: 'ACTIVE' },
-    exposureLimits: { maxGrossExposure: ZERO, maxNetExposure: ZERO },
-    priceMaxAgeMs: 5000,
     money: money(),
     grossExposure: ZERO,
     netExposure: ZERO,
@@ -116,6 +115,7 @@ export function input({ standing = {}, limits = {}, ...changes }: InputChanges =
     orders: [],
     commands: [],
     recentOrders: [],
+    strategies: [],
     ordersToday: 0,
     tradesToday: 0,
     ...changes,
@@ -135,4 +135,8 @@ export function findings(name: string, changes: InputChanges = {}): readonly Fin
   const rule = MONITOR_RULES.find((one) => one.name === name);
   if (rule === undefined) throw new Error(`there is no rule ${name}`);
   return rule.run(input(changes));
+}
+
+export function trading(changes: Partial<MonitoredStrategy> = {}): MonitoredStrategy {
+  return { id: 'momentum', enabled: true, calls: 0, filled: 0, orderToTradePause: ZERO, ...changes };
 }

@@ -4,8 +4,19 @@ import { decimal } from '../../../../src/domain/money.ts';
 import { ORDER_STATUSES } from '../../../../src/domain/order-status.ts';
 import type { Severity } from '../../../../src/risk/monitor/monitor.ts';
 import { MONITOR_RULES, planAlerts, runRules } from '../../../../src/risk/monitor/rules.ts';
+import { strategiesToPause } from '../../../../src/risk/monitor/order-to-trade.ts';
 import { positionsToExit } from '../../../../src/risk/monitor/position-loss.ts';
-import { type InputChanges, findings, idle, input, monitored, money, recent, verdict } from './fixtures.ts';
+import {
+  type InputChanges,
+  findings,
+  idle,
+  input,
+  monitored,
+  money,
+  recent,
+  trading,
+  verdict,
+} from './fixtures.ts';
 
 const STANDS = (condition: string, severity: Severity) => ({ standing: { [condition]: severity } });
 
@@ -40,6 +51,17 @@ describe('DAILY_LOSS', () => {
       verdict('DAILY_LOSS', { money: money({ dayPnl: '-9000' }), limits: { maxDailyLoss: decimal(0) } }),
     ).toEqual({});
     expect(verdict('DAILY_LOSS', { money: money({ dayPnl: '-1', openingEquity: '0' }) })).toEqual({});
+  });
+
+  it('of no limit ends what stands, also by prices that can not be trusted', () => {
+    const given = { limits: { maxDailyLoss: decimal(0) }, money: money({ allGood: false }) };
+    expect(verdict('DAILY_LOSS', { ...given, ...STANDS(condition, 'CRITICAL') })).toEqual({});
+  });
+
+  it('says whether the limit is reached', () => {
+    const told = (loss: string) => findings('DAILY_LOSS', { money: money({ dayPnl: `-${loss}` }) })[0];
+    expect(told('6000')).toMatchObject({ message: expect.stringContaining(' is at the limit ') as string });
+    expect(told('5999')).toMatchObject({ message: expect.stringContaining(' is near the limit ') as string });
   });
 
   it('warns only, when prices that can not be trusted say it is reached', () => {
@@ -111,7 +133,7 @@ describe('EXPOSURE', () => {
     ['100000', '-100000', { 'risk:exposure:net': 'WARNING' }],
     ['100000', '99999.99', {}],
   ])('of %s gross and %s net is %o', (gross, net, expected) => {
-    const given = { grossExposure: decimal(gross), netExposure: decimal(net), exposureLimits: twice };
+    const given = { grossExposure: decimal(gross), netExposure: decimal(net), limits: twice };
     expect(verdict('EXPOSURE', given)).toEqual(expected);
   });
 });
@@ -172,6 +194,13 @@ describe('POSITION_LOSS', () => {
       expect(losses({ positions })).toEqual({ [condition]: 'HELD' });
     },
   );
+
+  it('of no limit is nothing, whatever stands and whatever the price is worth', () => {
+    const limits = { maxPositionLossPct: decimal(0) };
+    const over = [monitored({ lastPrice: '2000' })];
+    expect(losses({ limits, positions: [monitored({ lastPrice: '2000', quality: 'STALE' })] })).toEqual({});
+    expect(positionsToExit(input({ limits, positions: over, ...STANDS(condition, 'CRITICAL') }))).toEqual([]);
+  });
 
   it('leads to an exit only when it stands since an earlier look and the price is good', () => {
     const over = [monitored({ lastPrice: '2327.50' })];
@@ -294,14 +323,43 @@ describe('REJECTS', () => {
       message: '9 of 12 orders without a strategy in the last 10 minutes were rejected',
     });
   });
+});
 
+describe('ORDER_TO_TRADE', () => {
   it.each([
     [49, 0, {}],
     [50, 0, { 'risk:order_to_trade': 'WARNING' }],
     [59, 3, {}],
     [60, 3, { 'risk:order_to_trade': 'WARNING' }],
-  ])('%i orders to %i trades are %o', (ordersToday, tradesToday, expected) => {
-    expect(verdict('REJECTS', { ordersToday, tradesToday })).toEqual(expected);
+  ])('%i orders to %i trades of the day are %o', (ordersToday, tradesToday, expected) => {
+    expect(verdict('ORDER_TO_TRADE', { ordersToday, tradesToday })).toEqual(expected);
+  });
+
+  it.each([
+    [49, 0, '0', {}, false],
+    [50, 3, '0', {}, false],
+    [60, 3, '0', { 'risk:order_to_trade:momentum': 'WARNING' }, false],
+    [79, 10, '10', {}, false],
+    [80, 10, '10', { 'risk:order_to_trade:momentum': 'WARNING' }, false],
+    [99, 10, '10', { 'risk:order_to_trade:momentum': 'WARNING' }, false],
+    [100, 10, '10', { 'risk:order_to_trade:momentum': 'CRITICAL' }, true],
+    [50, 0, '50', { 'risk:order_to_trade:momentum': 'CRITICAL' }, true],
+    [49, 0, '10', {}, false],
+  ])('%i calls of a strategy for %i filled entries with a limit of %s are %o, paused: %s', (...row) => {
+    const [calls, filled, limit, expected, paused] = row;
+    const strategies = [trading({ calls, filled, orderToTradePause: decimal(limit) })];
+    expect(verdict('ORDER_TO_TRADE', { strategies })).toEqual(expected);
+    expect(strategiesToPause(input({ strategies })).map(({ id }) => id)).toEqual(paused ? ['momentum'] : []);
+  });
+
+  it('pauses no strategy that is disabled already, and names the one that it is about', () => {
+    const all = { calls: 240, filled: 10, orderToTradePause: decimal(20) };
+    const strategies = [trading({ ...all, enabled: false }), trading({ ...all, id: 'other' })];
+    expect(strategiesToPause(input({ strategies })).map(({ id }) => id)).toEqual(['other']);
+    expect(findings('ORDER_TO_TRADE', { strategies })[1]).toMatchObject({
+      message:
+        '240 order calls of strategy other for 10 filled entries in the last 10 minutes; the limit is 20 a filled entry',
+    });
   });
 });
 
@@ -402,7 +460,7 @@ describe('the table of rules', () => {
       positions: [monitored({ stopLoss: null, lastPrice: '2000' }), monitored({ quality: 'STALE' })],
       grossExposure: decimal(9e5),
       netExposure: decimal(9e5),
-      exposureLimits: { maxGrossExposure: decimal(1), maxNetExposure: decimal(1) },
+      limits: { maxGrossExposure: decimal(1), maxNetExposure: decimal(1) },
       recentOrders: [recent({ orders: 20, rejected: 20, executedEntries: 20 })],
       ordersToday: 100,
       orders: [idle({ status: 'PENDING', idleMs: 1e6 }), idle({ status: 'UNKNOWN', idleMs: 1e6 })],
