@@ -60,6 +60,56 @@ onEachBackend((backend) => {
   });
 });
 
+/** Every kind of worker but the API, which a flatten does not need once it was asked for. */
+const KINDS: readonly (readonly [program: string, role: RoleName])[] = [
+  ['validator', 'validator'],
+  ['submitter', 'submitter'],
+  ['fill-poller', 'fillPoller'],
+  ['reconciler', 'reconciler'],
+  ['market-data', 'marketData'],
+  ['risk-monitor', 'riskMonitor'],
+  ['alerter', 'alerter'],
+  ['dispatcher', 'dispatcher'],
+];
+
+onEachBackend((backend) => {
+  it(
+    'a kill -9 of every kind of worker, one after another while the exits rest, leaves nothing open and nothing reversed',
+    () => turns.take(() => killEveryKind(backend)),
+    900_000,
+  );
+});
+
+/** Each kind runs as one process; what takes its place after the kill runs here. */
+async function killEveryKind(backend: Backend): Promise<void> {
+  const pipeline = await startPipeline({ backend, roles: [], environment: { BROKER_TIMEOUT_MS: '2000' } });
+  const victims = KINDS.map(([program]) => startWorkerProcess(program, pipeline.environment));
+  try {
+    await Promise.all(victims.map((one) => one.ready()));
+    await openFive(pipeline);
+    await pipeline.changeSettings({ fillProbability: 0 });
+    await flatten(pipeline);
+    const exits = () =>
+      pipeline.sql(`select distinct instrument_id from orders where role = 'EXIT' and attempt > 0`);
+    await eventually(async () => expect(await exits()).toHaveLength(5), {
+      what: 'five exits to be sent',
+      timeoutMs: RECOVERY_MS,
+    });
+    for (const [n, [, role]] of KINDS.entries()) {
+      await victims[n]?.kill();
+      expect(await victims[n]?.ended()).toEqual({ code: null, signal: 'SIGKILL' });
+      pipeline.startRole(role);
+    }
+    // Nothing has filled: every kill was during the flatten.
+    expect(await pipeline.sql('select distinct state from operations')).toEqual([{ state: 'RUNNING' }]);
+    await pipeline.changeSettings({ fillProbability: 1 });
+    await expectFlattened(pipeline);
+  } finally {
+    await Promise.all(victims.map((one) => one.kill()));
+    await pipeline.stop();
+  }
+}
+
 async function killDuringFlatten(
   backend: Backend,
   { failpoint, program, role, unfilled }: Crash,
@@ -87,26 +137,31 @@ async function killDuringFlatten(
     await pipeline.changeSettings({ fillProbability: 1 });
     for (const one of new Set(absent)) pipeline.startRole(one);
 
-    await eventually(
-      async () => {
-        await decideWhatIsInDoubt(pipeline);
-        const rows = await pipeline.sql(`select state, details -> 'left' as left from operations`);
-        expect(rows).toEqual([{ state: 'DONE', left: [] }]);
-      },
-      { what: 'the flatten to be done', timeoutMs: RECOVERY_MS, intervalMs: 200 },
-    );
-    await expectFlat(pipeline);
+    await expectFlattened(pipeline);
     expect((await pipeline.order(resting.id)).status).toBe('CANCELLED');
-    await expectHalted(pipeline);
-    await eventually(() => expectInvariants(pipeline.sql, { atRest: true }), {
-      what: 'every invariant',
-      timeoutMs: RECOVERY_MS,
-    });
-    expect(await replayDifferences(pipeline.parts.database)).toEqual([]);
   } finally {
     await victim?.kill();
     await pipeline.stop();
   }
+}
+
+/** The flatten ends, the account is flat and HALTED, and every row is what the journal says. */
+async function expectFlattened(pipeline: Pipeline): Promise<void> {
+  await eventually(
+    async () => {
+      await decideWhatIsInDoubt(pipeline);
+      const rows = await pipeline.sql(`select state, details -> 'left' as left from operations`);
+      expect(rows).toEqual([{ state: 'DONE', left: [] }]);
+    },
+    { what: 'the flatten to be done', timeoutMs: RECOVERY_MS, intervalMs: 200 },
+  );
+  await expectFlat(pipeline);
+  await expectHalted(pipeline);
+  await eventually(() => expectInvariants(pipeline.sql, { atRest: true }), {
+    what: 'every invariant',
+    timeoutMs: RECOVERY_MS,
+  });
+  expect(await replayDifferences(pipeline.parts.database)).toEqual([]);
 }
 
 /**
