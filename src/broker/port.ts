@@ -46,6 +46,8 @@ export interface BrokerPort {
   getHoldings(): Promise<readonly BrokerHolding[]>;
   /** Margin the broker would block for these orders, in their order (basket not considered). */
   getOrderMargins(orders: readonly BrokerOrderRequest[]): Promise<readonly Decimal[]>;
+  /** Rupees that one order would block beside what is held already; not above 0 where it blocks no more. */
+  getAddedMargin(order: BrokerOrderRequest): Promise<Decimal>;
   /** Last prices by "EXCHANGE:SYMBOL"; keys the broker does not know are absent. At most 1000 keys. */
   getLastPrices(keys: readonly string[]): Promise<ReadonlyMap<string, Decimal>>;
   /** Quotes by "EXCHANGE:SYMBOL"; keys the broker does not know are absent. At most 500 keys. */

@@ -15,11 +15,17 @@ export interface MarginReader {
   isKnown(order: Order, instrument: Instrument): boolean;
   /** Asks the broker when `peek` needs a figure it does not have; resolves in any case. */
   refresh(order: Order, instrument: Instrument, valuePerUnit: Decimal): Promise<void>;
+  /** Rupees the order would block beside all that is held, as the broker said lately; null: no figure. */
+  readonly peekAdded: (order: Order) => Decimal | null;
+  /** Asks the broker for that when there is no figure or an old one; resolves in any case. */
+  readonly refreshAdded: (order: Order, price: Decimal) => Promise<void>;
 }
 
 const INTRADAY_FLOOR = decimal('0.2');
 const INTRADAY_KEEP_MS = 600_000;
 const BASKET_KEEP_MS = 5000;
+/** Figures of orders of one moment: old ones are worth nothing. */
+const ADDED_AT_MOST = 1000;
 
 interface Kept {
   /** Share of value for intraday shares; rupees per unit for the rest. */
@@ -41,6 +47,12 @@ export function createMarginReader(
 ): MarginReader {
   const kept = new Map<string, Kept>();
   const asking = new Map<string, Promise<void>>();
+  const added = new Map<string, Kept>();
+  const addedKeyOf = (order: Order) => `${keyOf(order)}/${order.quantity}`;
+  const peekAdded = (order: Order): Decimal | null => {
+    const found = added.get(addedKeyOf(order));
+    return found !== undefined && monotonicMs() - found.atMs <= BASKET_KEEP_MS ? found.figure : null;
+  };
   const keyOf = (order: Order) => `${order.accountId}/${order.instrumentId}/${order.product}/${order.side}`;
   const fresh = (order: Order, keepMs: number): Decimal | null => {
     const found = kept.get(keyOf(order));
@@ -79,6 +91,18 @@ export function createMarginReader(
       }
     },
     isKnown,
+    peekAdded,
+    refreshAdded: async (order, price) => {
+      if (peekAdded(order) !== null) return;
+      const atMs = monotonicMs();
+      try {
+        const figure = await broker(order.accountId).getAddedMargin(marginRequest(order, price));
+        if (added.size >= ADDED_AT_MOST) added.clear();
+        added.set(addedKeyOf(order), { figure, atMs });
+      } catch (error) {
+        log.warn({ err: error, orderId: order.id }, 'the margin beside what is held could not be read');
+      }
+    },
     refresh: async (order, instrument, valuePerUnit) => {
       if (isKnown(order, instrument)) return;
       const kind = kindOf(order, instrument);

@@ -88,6 +88,8 @@ export interface CheckInput {
   readonly strategyReason: string | null;
   /** The short option that this order would leave without its hedge; null when it leaves none. */
   readonly uncovers: string | null;
+  /** Rupees of margin that it raises by taking a hedge away, as the broker says; null: none is taken, or no figure. */
+  readonly addedMargin: Decimal | null;
   /** Null: the order names none, or one that is not known yet. */
   readonly strategy: StrategyView | null;
   /** Why the position that the order would add to leaves by protective exits; null: it does not. */

@@ -164,6 +164,24 @@ export function uncoveredBy(
   return `${first.position.exchange}:${first.position.symbol}`;
 }
 
+/**
+ * Whether what an order takes away may be a hedge of something else of its underlying: then it can raise the margin of
+ * what is left, which only the broker knows. What is not known may be anything.
+ */
+export function mayTakeHedge(
+  order: Pick<Order, 'instrumentId' | 'side'>,
+  instrument: Instrument,
+  positions: readonly Position[],
+  instrumentOf: (id: number) => Instrument | null,
+): boolean {
+  if (hedgedType(instrument, order.side) === null) return false;
+  return positions.some(({ instrumentId, managedBy }) => {
+    if (managedBy !== 'OMS' || instrumentId === instrument.id) return false;
+    const of = instrumentOf(instrumentId);
+    return of === null || of.underlying === instrument.underlying;
+  });
+}
+
 /** The option type whose shorts lose a hedge when this instrument is traded on `side`; null: none does. */
 function hedgedType({ instrumentType }: Instrument, side: Order['side']): 'CE' | 'PE' | null {
   switch (instrumentType) {

@@ -20,7 +20,7 @@ import { isGuard } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';
 import { fundsSegmentOf } from '../market-data/funds.ts';
 import type { CheckInput, Effect, OldPrice, Scope } from '../risk/check.ts';
-import { effectOf, openRiskOf, referencePrice, uncoveredBy } from '../risk/effect.ts';
+import { effectOf, mayTakeHedge, openRiskOf, referencePrice, uncoveredBy } from '../risk/effect.ts';
 import { type Limits, limitsAt, ownLimitsAt } from '../risk/limits.ts';
 import type { Context } from './context.ts';
 
@@ -72,26 +72,48 @@ export interface NeededPrices {
   readonly held: readonly number[];
   /** PRICE_MAX_AGE_MS of the account. */
   readonly maxAgeMs: number;
+  /** While trading is REDUCING: whether the broker is asked what the order does to the margin of what is left. */
+  readonly addedMargin: boolean;
 }
 
-export function neededPrices({ settings }: Pick<Context, 'settings'>, view: AccountView): NeededPrices {
+export function neededPrices(context: Context, view: AccountView, order: Order): NeededPrices {
+  const { settings } = context;
   return {
     held: view
       .openPositions()
       .filter(isManaged)
       .map(({ instrumentId }) => instrumentId),
     maxAgeMs: limitsAt(settings.limits, view.now, view.account.limits).priceMaxAgeMs,
+    addedMargin: isReducing(view, order) && takesHedge(context, view, order),
   };
+}
+
+function isReducing(view: AccountView, { strategyId }: Order): boolean {
+  const ofStrategy = strategyId === null ? null : view.strategy(strategyId)?.tradingState;
+  return view.account.tradingState === 'REDUCING' || ofStrategy === 'REDUCING';
+}
+
+function takesHedge({ instruments }: Context, view: AccountView, order: Order): boolean {
+  const instrument = instruments.cached(order.instrumentId);
+  return (
+    instrument !== null &&
+    mayTakeHedge(order, instrument, view.openPositions(), (id) => instruments.cached(id))
+  );
 }
 
 /**
  * Whether price, funds, margin and holdings, and the prices of what is `held`, are young enough to judge an order by. An
  * exit waits for none of it: only one at the market's price for that.
  */
-export function isPrepared(context: Context, order: Order, { held, maxAgeMs }: NeededPrices): boolean {
+export function isPrepared(
+  context: Context,
+  order: Order,
+  { held, maxAgeMs, addedMargin }: NeededPrices,
+): boolean {
   const instrument = context.instruments.cached(order.instrumentId);
   const funds =
     instrument === null ? null : context.funds.peek(order.accountId, fundsSegmentOf(instrument.exchange));
+  if (addedMargin && context.margins.peekAdded(order) === null) return false;
   if (instrument !== null && isExit(order)) {
     return isGuard(order) || order.orderType !== 'MARKET' || !isOld(context, instrument.id, maxAgeMs);
   }
@@ -110,12 +132,14 @@ export function isPrepared(context: Context, order: Order, { held, maxAgeMs }: N
 export async function prepare(
   context: Context,
   order: Order,
-  { held, maxAgeMs }: NeededPrices,
+  { held, maxAgeMs, addedMargin }: NeededPrices,
 ): Promise<void> {
   const known = await context.instruments.byIds([order.instrumentId, ...held]);
   const instrument = present(known.get(order.instrumentId), `instrument ${order.instrumentId}`);
   if (isExit(order)) {
-    if (!isGuard(order) && order.orderType === 'MARKET') await context.prices.refresh([instrument], maxAgeMs);
+    const needsPrice = !isGuard(order) && order.orderType === 'MARKET';
+    if (needsPrice) await context.prices.refresh([instrument], maxAgeMs);
+    if (addedMargin) await askAddedMargin(context, order);
     return;
   }
   await Promise.all([
@@ -123,10 +147,18 @@ export async function prepare(
     context.funds.refresh(order.accountId, FUNDS_MAX_AGE_MS),
     delivers(order) ? context.holdings.refresh(order.accountId) : undefined,
   ]);
+  if (addedMargin) await askAddedMargin(context, order);
   const reference = referencePrice(order, context.prices.peek(instrument.id, maxAgeMs));
   if (reference !== null) {
     await context.margins.refresh(order, instrument, valuePerUnit(order, reference, instrument));
   }
+}
+
+/** By its reference price, else by the last one; without any there is nothing to ask by. */
+async function askAddedMargin({ margins, prices }: Context, order: Order): Promise<void> {
+  const price = prices.peek(order.instrumentId);
+  const reference = referencePrice(order, price) ?? price?.last ?? null;
+  if (reference !== null) await margins.refreshAdded(order, reference);
 }
 
 /** Everything the checks look at, read under the lock or prepared before it. */
@@ -161,6 +193,8 @@ export function checkInput(
     uncovers: uncoveredBy(order, instrument, { positions, liveOrders }, (id) =>
       context.instruments.cached(id),
     ),
+    addedMargin:
+      isReducing(view, order) && takesHedge(context, view, order) ? context.margins.peekAdded(order) : null,
     strategy,
     own: ownScope(view, order, strategy, liveOrders),
     leaving: leavingReason(view, order, effect, positions),

@@ -66,7 +66,7 @@ export function checkModify(
 ): ModifyVerdict {
   const changed: Order = { ...order, ...termsOf(terms) };
   const instrument = context.instruments.cached(order.instrumentId);
-  const prices = neededPrices(context, view);
+  const prices = neededPrices(context, view, changed);
   const unprepared: Unprepared = { kind: 'UNPREPARED', changed, prices };
   if (instrument === null) return unprepared;
   const leaves = Math.max(0, changed.quantity - order.filledQuantity);

@@ -99,7 +99,8 @@ async function stage(context: Context, input: ModifyOrderInput, prepared: boolea
       const instrument = context.instruments.cached(order.instrumentId);
       const changed = { ...order, ...termsOf(terms) };
       const { priceMaxAgeMs } = context.settings.limits;
-      if (instrument === null) return { changed, prices: { held: [], maxAgeMs: priceMaxAgeMs } };
+      if (instrument === null)
+        return { changed, prices: { held: [], maxAgeMs: priceMaxAgeMs, addedMargin: false } };
       const checked = checkRequest(changed, instrument, tradingDayOf(view.now));
       if (!checked.ok) return err({ code: 'INVALID_ORDER', errors: checked.error });
       const ofProtection = keptByProtection(order, { ...order, ...termsOf(asked) });

@@ -111,7 +111,7 @@ export async function previewOrder(
       const refused = refusalOf(request, listed, view.now);
       if (refused.length > 0) return { kind: 'refused', errors: refused };
       const order = draftOf(context, accountId, request, listed, view.now);
-      const prices = neededPrices(context, view);
+      const prices = neededPrices(context, view, order);
       if (!tries.prepared && !isPrepared(context, order, prices)) return { kind: 'prepare', order, prices };
       return { kind: 'facts', facts: factsOf(context, view, order, request) };
     });

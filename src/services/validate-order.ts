@@ -97,7 +97,7 @@ async function decideAs(
       run: (view): Outcome | Unprepared => {
         const order = view.order(orderId);
         if (order?.status !== 'PENDING') return { kind: 'done', order: null };
-        const prices = neededPrices(context, view);
+        const prices = neededPrices(context, view, order);
         if (!prepared && !isPrepared(context, order, prices)) return { kind: 'prepare', order, prices };
         return claimed(context, view, judge(context, view, order, sure), claimId);
       },

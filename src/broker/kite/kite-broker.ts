@@ -22,6 +22,7 @@ import {
   parseGtts,
   parseHoldings,
   parseLastPrices,
+  parseAddedMargin,
   parseOrderMargins,
   parseOrders,
   parsePositions,
@@ -206,6 +207,13 @@ export function createKiteBroker(options: KiteBrokerOptions): KiteBroker {
         (answer) => parseOrderMargins(json(answer), orders),
       );
     },
+
+    getAddedMargin: (order) =>
+      read(
+        'orderBasketMargins',
+        (client) => client.orderBasketMargins([marginParams(order)], true, 'compact'),
+        (answer) => parseAddedMargin(json(answer)),
+      ),
 
     async getLastPrices(keys) {
       assert(

@@ -233,6 +233,11 @@ export function parseOrderMargins(
   });
 }
 
+/** Of a basket with positions considered: what its orders block together with what is there already. */
+export function parseAddedMargin(data: unknown): Decimal {
+  return amount(asRow(asRow(data, 'basket')['final'], 'basket.final'), 'total', 'basket.final');
+}
+
 function mapKeys<T>(data: unknown, keys: readonly string[], parse: (row: Row, where: string) => T) {
   const rows = asRow(data, 'quotes');
   const found = new Map<string, T>();

@@ -69,6 +69,11 @@ export interface KiteCalls {
   getMargins(): Promise<unknown>;
   getHoldings(): Promise<unknown>;
   orderMargins(orders: readonly Record<string, unknown>[], mode: string): Promise<unknown>;
+  orderBasketMargins(
+    orders: readonly Record<string, unknown>[],
+    considerPositions: boolean,
+    mode: string,
+  ): Promise<unknown>;
   getLTP(keys: readonly string[]): Promise<unknown>;
   getQuote(keys: readonly string[]): Promise<unknown>;
   getInstruments(exchange?: string): Promise<unknown>;

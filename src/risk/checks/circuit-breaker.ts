@@ -1,5 +1,5 @@
 import { isExit } from '../../domain/order.ts';
-import { type Check, type CheckInput, addsRisk, fail, pass } from '../check.ts';
+import { type Check, type CheckInput, addsRisk, fail, pass, rupees } from '../check.ts';
 
 /**
  * The kill switch (trading.md section 4), of the account and of the order's strategy: both must let it pass. Runs
@@ -22,7 +22,7 @@ function judge(
   exits: CheckInput['account']['haltExits'],
   reason: string | null,
 ): ReturnType<Check['run']> {
-  const { order, uncovers } = input;
+  const { order, uncovers, addedMargin } = input;
   const because = reason === null ? '' : ` (${reason})`;
   // A stop that is moved away raises risk as an entry does.
   const lowers = !addsRisk(input);
@@ -35,6 +35,13 @@ function judge(
     case 'REDUCING':
       if (lowers && uncovers !== null && !mayUncover) {
         return fail(`trading is REDUCING${because} and the order would leave ${uncovers} uncovered`);
+      }
+      if (lowers && addedMargin?.gt(0) === true && !mayUncover) {
+        return fail(
+          `trading is REDUCING${because} and the order would raise the margin of what is left by ${rupees(addedMargin)}`,
+          addedMargin,
+          0,
+        );
       }
       return lowers
         ? pass('trading is REDUCING and the order lowers the position')

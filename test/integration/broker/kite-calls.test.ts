@@ -180,6 +180,21 @@ test.each([
   );
 });
 
+test('the margin beside what is held is the final total of a basket that considers positions', async () => {
+  const { server, broker } = await connect(kiteData({ initial: { total: 90000 }, final: { total: 1250.5 } }));
+  expect((await broker.getAddedMargin(ORDER)).toFixed()).toBe('1250.5');
+  const request = server.requests[0]!;
+  expect(request.method).toBe('POST');
+  expect(request.path).toMatch(/^\/margins\/basket\?/);
+  expect(Object.fromEntries(new URL(request.path, 'http://x').searchParams)).toEqual({
+    consider_positions: 'true',
+    mode: 'compact',
+  });
+  expect(JSON.parse(request.body)).toHaveLength(1);
+  const bad = await connect(kiteData({ initial: { total: 1 } }));
+  expect(await failureCode(bad.broker.getAddedMargin(ORDER))).toBe('UNREADABLE');
+});
+
 test('quotes ask for each key, and a key the broker does not know is absent', async () => {
   const { server, broker } = await connect(kiteData({ 'NSE:M&M': { last_price: 3000.05 }, 'NSE:X': null }));
   const keys = ['NSE:M&M', 'NSE:NIFTY 50', 'NSE:X', 'constructor'];

@@ -6,7 +6,11 @@
  * through the HTTP API; those that an order's own terms decide are in controls.test.ts. Every sentence is written out.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BrokerPort } from '../../../src/broker/port.ts';
+import { type Decimal, decimal } from '../../../src/domain/money.ts';
+import { createMarginReader } from '../../../src/market-data/margins.ts';
 import { openAccount } from '../../../src/services/open-account.ts';
+import { setTradingState } from '../../../src/services/set-trading-state.ts';
 import { submitOrder } from '../../../src/services/submit-order.ts';
 import { validateOrder } from '../../../src/services/validate-order.ts';
 import { outsideOf } from '../../support/pipeline/outside.ts';
@@ -248,7 +252,7 @@ describe('each control whose limit is an age or a count of the day, through the 
   beforeAll(async () => {
     pipeline = await startPipeline({
       backend: 'postgres',
-      roles: [],
+      roles: ['fillPoller'],
       environment: { ...OFF, ORDER_PLACEMENTS_PER_DAY: '100' },
     });
   });
@@ -289,7 +293,7 @@ describe('each control whose limit is an age or a count of the day, through the 
   it('MARKET_DATA: with REQUIRE_FRESH_PRICE no entry on a price older than PRICE_MAX_AGE_MS of the account', async () => {
     await openAccount(pipeline.parts.context, { id: 'fresh', name: 'fresh', actor: 'test' });
     // The last price grows old, and no newer one is to be had.
-    for (const call of ['quote', 'ltp']) await pipeline.addFault({ call, kind: 'serverError', count: -1 });
+    await pipeline.addFault({ call: 'quote', kind: 'serverError', count: -1 });
     const ageMs = async () => pipeline.parts.context.prices.peek(await reliance())?.ageMs ?? 0;
     await eventually(async () => expect(await ageMs()).toBeGreaterThan(200), { what: 'the price to be old' });
     await api.limits('fresh', { REQUIRE_FRESH_PRICE: 'yes', PRICE_MAX_AGE_MS: 100 });
@@ -322,6 +326,50 @@ describe('each control whose limit is an age or a count of the day, through the 
     expect(await ageOf('slow')).toBe(5000);
     expect(await ageOf('other')).toBe(20_000);
     expect(await ageOf('other', 1000)).toBe(1000);
+  });
+
+  it('CIRCUIT_BREAKER: REDUCING refuses what the broker says would raise the margin of what is left', async () => {
+    const { context } = pipeline.parts;
+    await openAccount(context, { id: 'hedged', name: 'hedged', actor: 'test' });
+    const symbols = await pipeline.sql<{ symbol: string; type: string }>(
+      `select symbol, instrument_type as type from instruments where exchange = 'NFO'`,
+    );
+    const nfo = (type: string) => ({
+      ...{ exchange: 'NFO', product: 'NRML', quantity: 75, orderType: 'MARKET', price: null },
+      ...{ symbol: symbols.find((one) => one.type === type)?.symbol, takeProfit: null },
+    });
+    const stops = { FUT: '24000.00', PE: '200.00' } as const;
+    for (const type of ['FUT', 'PE'] as const) {
+      const bought = await judged('hedged', { ...nfo(type), stopLoss: stops[type] });
+      await bought.check();
+      await bought.send();
+      await eventually(async () => expect(await bought.now()).toMatchObject({ status: 'FILLED' }), {
+        what: `${type} to be filled`,
+      });
+    }
+    await setTradingState(context, {
+      ...{ accountId: 'hedged', state: 'REDUCING', scope: 'account', reason: 'expiry', by: 'test' },
+    });
+    // The exchange nets nothing: what the broker would say of a hedge is put into its mouth.
+    const sale = async (says: () => Promise<Decimal>) => {
+      const broker = { getAddedMargin: says } as unknown as BrokerPort;
+      const { peekAdded, refreshAdded } = createMarginReader(
+        () => broker,
+        () => performance.now(),
+        { warn: () => undefined },
+      );
+      const order = await judged('hedged', { ...nfo('PE'), side: 'SELL', stopLoss: null });
+      const margins = { ...context.margins, peekAdded, refreshAdded };
+      await validateOrder({ ...context, margins }, { accountId: 'hedged', orderId: order.order.id });
+      const { status, statusReason } = await order.now();
+      return [status, statusReason];
+    };
+    expect(await sale(async () => decimal(45_000))).toEqual([
+      'REJECTED',
+      'trading is REDUCING (expiry) and the order would raise the margin of what is left by 45,000.00',
+    ]);
+    // What can not be asked keeps nobody from leaving.
+    expect(await sale(() => Promise.reject(new Error('down')))).toEqual(['VALIDATED', null]);
   });
 
   it('ORDER_BUDGET: entries stop where the rest of the day is kept for exits', async () => {

@@ -43,6 +43,11 @@ describe('a limit of the monitor changed at run time', () => {
   const buy = async (account: string, fields: Parameters<Pipeline['place']>[0] = {}) => {
     await pipeline.waitForStatus(await pipeline.place({ account, ...MARKET, ...fields }), 'FILLED');
   };
+  /** Entries are judged by the first price again. */
+  const priceBack = async () => {
+    await pipeline.setPrices({ 'NSE:RELIANCE': '2450.00' });
+    await pipeline.readPrices(pipeline.parts);
+  };
   const operations = (account: string) =>
     pipeline.sql('select kind from operations where account_id = $1', [account]);
 
@@ -114,7 +119,7 @@ describe('a limit of the monitor changed at run time', () => {
       },
       { what: 'the exit to be begun', intervalMs: 100 },
     );
-    await pipeline.setPrices({ 'NSE:RELIANCE': '2450.00' });
+    await priceBack();
   });
 
   it('closes everything at a trip only where AUTO_FLATTEN says so at that moment', async () => {
@@ -150,7 +155,7 @@ describe('a limit of the monitor changed at run time', () => {
       ).map(({ flatten }) => flatten);
     expect(await kinds('halts')).not.toContain(true);
     expect(await kinds('flattens')).toContain(true);
-    await pipeline.setPrices({ 'NSE:RELIANCE': '2450.00' });
+    await priceBack();
   });
 
   it('pauses a strategy whose entries ask far more of the broker than they fill, until a person enables it', async () => {

@@ -110,6 +110,8 @@ export class Story {
         peek: (_, __, value: Decimal) => value.div(5),
         isKnown: () => true,
         refresh: () => Promise.resolve(),
+        peekAdded: () => null,
+        refreshAdded: () => Promise.resolve(),
       },
       holdings: { peek: () => null, isKnown: () => true, refresh: () => Promise.resolve() },
       lane: {

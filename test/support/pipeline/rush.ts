@@ -71,7 +71,15 @@ export async function checkAtOnce(
         [accountId],
       );
       const ids = held.map(({ id }) => id);
-      await Promise.all(placed.map((order) => prepare(context, order, { held: ids, maxAgeMs: context.settings.limits.priceMaxAgeMs })));
+      await Promise.all(
+        placed.map((order) =>
+          prepare(context, order, {
+            held: ids,
+            maxAgeMs: context.settings.limits.priceMaxAgeMs,
+            addedMargin: false,
+          }),
+        ),
+      );
     }),
   );
   const holder = await pipeline.parts.database.reads.connect();

@@ -40,6 +40,49 @@ const V = decimal('2450');
 const always = (total: string) => async () => [decimal(total)];
 const down = () => Promise.reject(new Error('down'));
 
+describe('the margin that an order adds to what is held', () => {
+  const put = of(NIFTY_PUT, { side: 'SELL', product: 'NRML', quantity: 75 });
+  const readerOf = (answers: (string | null)[]) => {
+    const clock = fakeClock(T0);
+    const asked: BrokerOrderRequest[] = [];
+    const { log, warnings } = fakeLog();
+    const getAddedMargin = async (request: BrokerOrderRequest) => {
+      asked.push(request);
+      const answer = answers.shift() ?? null;
+      if (answer === null) throw new Error('down');
+      return decimal(answer);
+    };
+    const margins = createMarginReader(
+      () => fakeBroker({ getAddedMargin }),
+      () => clock.monotonicMs(),
+      log,
+    );
+    return { margins, clock, asked, warnings };
+  };
+
+  it('is asked for by its price and quantity, kept for five seconds, and of each quantity its own', async () => {
+    const { margins, clock, asked } = readerOf(['1200', '-300']);
+    expect(margins.peekAdded(put)).toBeNull();
+    await margins.refreshAdded(put, decimal('120.5'));
+    await margins.refreshAdded(put, decimal('120.5'));
+    expect(asked).toMatchObject([{ transactionType: 'SELL', quantity: 75 }]);
+    expect(asked[0]?.price?.toFixed()).toBe('120.5');
+    expect(margins.peekAdded(put)?.toFixed()).toBe('1200');
+    expect(margins.peekAdded({ ...put, quantity: 150 })).toBeNull();
+    clock.advance(5001);
+    expect(margins.peekAdded(put)).toBeNull();
+    await margins.refreshAdded(put, decimal('121'));
+    expect(margins.peekAdded(put)?.toFixed()).toBe('-300');
+  });
+
+  it('stays unknown while the broker can not be asked', async () => {
+    const { margins, warnings } = readerOf([null]);
+    await margins.refreshAdded(put, decimal('120.5'));
+    expect(margins.peekAdded(put)).toBeNull();
+    expect(warnings).toHaveLength(1);
+  });
+});
+
 describe('the margin of an order, per unit', () => {
   it.each([
     ['delivery shares', RELIANCE, of(RELIANCE, { product: 'CNC' })],

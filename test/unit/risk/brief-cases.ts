@@ -138,6 +138,28 @@ const reducing = (changes: OrderChanges = {}): InputChanges => ({
       'PASS',
     ],
     [
+      'refuses while REDUCING what would raise the margin of what is left',
+      { ...reducing(), account: lowering, addedMargin: '0.01' },
+      'FAIL',
+      'trading is REDUCING and the order would raise the margin of what is left by 0.01',
+    ],
+    [
+      'takes while REDUCING what leaves the margin as it is',
+      { ...reducing(), account: lowering, addedMargin: '0' },
+      'PASS',
+    ],
+    [
+      'lets an operator raise the margin while REDUCING',
+      { ...reducing({ cause: 'OPERATOR' }), account: lowering, addedMargin: '500' },
+      'PASS',
+    ],
+    [
+      'says of an entry while REDUCING what it is, whatever the margin',
+      { account: lowering, addedMargin: '500' },
+      'FAIL',
+      'trading is REDUCING: only orders that lower the worst-case position are taken',
+    ],
+    [
       'refuses an entry while trading is REDUCING',
       { account: lowering },
       'FAIL',

@@ -4,7 +4,7 @@ import { decimal, isOnTick } from '../../../src/domain/money.ts';
 import type { Position } from '../../../src/domain/account.ts';
 import type { Instrument } from '../../../src/domain/instrument.ts';
 import type { Order } from '../../../src/domain/order.ts';
-import { uncoveredBy } from '../../../src/risk/effect.ts';
+import { mayTakeHedge, uncoveredBy } from '../../../src/risk/effect.ts';
 import {
   exitPrice,
   exitRank,
@@ -178,6 +178,25 @@ describe('what a sale of a long option uncovers', () => {
     // The future goes on covering the put when its long put is sold.
     expect(of(NIFTY_PUT, 'SELL', [held(future, -75), held(NIFTY_PUT, 75), held(put, -75)])).toBeNull();
     expect(of(RELIANCE, 'SELL', [held(call, -75)])).toBeNull();
+  });
+
+  it('may be taken from anything else of its underlying, also from what is not known', () => {
+    const future: Instrument = { ...NIFTY_PUT, id: 23, symbol: 'NIFTY26JULFUT', instrumentType: 'FUT' };
+    const of = (side: 'BUY' | 'SELL', instrument: Instrument, positions: Position[], known = true) =>
+      mayTakeHedge({ instrumentId: instrument.id, side }, instrument, positions, (id) =>
+        !known ? null : id === future.id ? future : id === RELIANCE.id ? RELIANCE : NIFTY_PUT,
+      );
+    const both = [held(NIFTY_PUT, 75), held(future, 75)];
+    expect(of('SELL', NIFTY_PUT, both)).toBe(true);
+    expect(of('SELL', future, both)).toBe(true);
+    // What buys an option back takes no hedge, and alone it is none.
+    expect(of('BUY', NIFTY_PUT, both)).toBe(false);
+    expect(of('SELL', NIFTY_PUT, [held(NIFTY_PUT, 75)])).toBe(false);
+    expect(of('SELL', NIFTY_PUT, [held(NIFTY_PUT, 75), held(RELIANCE, 10)])).toBe(false);
+    expect(of('SELL', NIFTY_PUT, [held(NIFTY_PUT, 75), held(RELIANCE, 10)], false)).toBe(true);
+    expect(of('SELL', RELIANCE, [held(RELIANCE, 10), held(future, 75)])).toBe(false);
+    const outside = { ...held(future, 75), managedBy: 'EXTERNAL' } as const;
+    expect(of('SELL', NIFTY_PUT, [held(NIFTY_PUT, 75), outside])).toBe(false);
   });
 
   it('takes away first what live orders are about to sell of the hedge, but no stop', () => {

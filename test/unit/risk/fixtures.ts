@@ -261,6 +261,7 @@ export interface InputChanges {
   readonly strategyExits?: CheckInput['strategyExits'];
   readonly strategyReason?: string;
   readonly uncovers?: string;
+  readonly addedMargin?: string;
   readonly price?: PriceView | null;
   readonly positions?: readonly Position[];
   readonly liveOrders?: readonly Order[];
@@ -309,6 +310,7 @@ export function input(changes: InputChanges = {}): CheckInput {
     strategyExits: changes.strategyExits ?? null,
     strategyReason: changes.strategyReason ?? null,
     uncovers: changes.uncovers ?? null,
+    addedMargin: exact(changes.addedMargin ?? null),
     strategy: strategyOf(changes.strategy),
     own: ownOf(judged, changes),
     leaving: changes.leaving ?? null,
