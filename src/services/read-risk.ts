@@ -194,6 +194,8 @@ const OF_ALL = [
   'netPnl',
   'grossExposure',
   'netExposure',
+  'MAX_GROSS_EXPOSURE',
+  'MAX_NET_EXPOSURE',
   'MAX_POSITION_LOSS_PCT',
 ];
 const OF_MANAGED = [
