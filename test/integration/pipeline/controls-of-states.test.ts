@@ -6,11 +6,6 @@
  * through the HTTP API; those that an order's own terms decide are in controls.test.ts. Every sentence is written out.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BrokerPort } from '../../../src/broker/port.ts';
-import { type Decimal, decimal } from '../../../src/domain/money.ts';
-import { createMarginReader } from '../../../src/market-data/margins.ts';
-import { openAccount } from '../../../src/services/open-account.ts';
-import { setTradingState } from '../../../src/services/set-trading-state.ts';
 import { submitOrder } from '../../../src/services/submit-order.ts';
 import { validateOrder } from '../../../src/services/validate-order.ts';
 import { outsideOf } from '../../support/pipeline/outside.ts';
@@ -253,6 +248,7 @@ describe('each control whose limit is an age or a count of the day, through the 
     pipeline = await startPipeline({
       backend: 'postgres',
       roles: ['fillPoller'],
+      accounts: ['main', 'fresh', 'ages', 'hedged', 'budget'],
       environment: { ...OFF, ORDER_PLACEMENTS_PER_DAY: '100' },
     });
   });
@@ -291,7 +287,6 @@ describe('each control whose limit is an age or a count of the day, through the 
   });
 
   it('MARKET_DATA: with REQUIRE_FRESH_PRICE no entry on a price older than PRICE_MAX_AGE_MS of the account', async () => {
-    await openAccount(pipeline.parts.context, { id: 'fresh', name: 'fresh', actor: 'test' });
     // The last price grows old, and no newer one is to be had.
     await pipeline.addFault({ call: 'quote', kind: 'serverError', count: -1 });
     const ageMs = async () => pipeline.parts.context.prices.peek(await reliance())?.ageMs ?? 0;
@@ -310,7 +305,6 @@ describe('each control whose limit is an age or a count of the day, through the 
   });
 
   it('STALE: MAX_ORDER_AGE_MS can be changed at run time, and a strategy may have a shorter one', async () => {
-    await openAccount(pipeline.parts.context, { id: 'ages', name: 'ages', actor: 'test' });
     const ageOf = async (strategyId: string, maxAgeMs?: number) => {
       const { id } = (await judged('ages', { strategyId, quantity: (quantity += 1), maxAgeMs })).order;
       const [row] = await pipeline.sql<{ age: number | null }>(
@@ -328,52 +322,7 @@ describe('each control whose limit is an age or a count of the day, through the 
     expect(await ageOf('other', 1000)).toBe(1000);
   });
 
-  it('CIRCUIT_BREAKER: REDUCING refuses what the broker says would raise the margin of what is left', async () => {
-    const { context } = pipeline.parts;
-    await openAccount(context, { id: 'hedged', name: 'hedged', actor: 'test' });
-    const symbols = await pipeline.sql<{ symbol: string; type: string }>(
-      `select symbol, instrument_type as type from instruments where exchange = 'NFO'`,
-    );
-    const nfo = (type: string) => ({
-      ...{ exchange: 'NFO', product: 'NRML', quantity: 75, orderType: 'MARKET', price: null },
-      ...{ symbol: symbols.find((one) => one.type === type)?.symbol, takeProfit: null },
-    });
-    const stops = { FUT: '24000.00', PE: '200.00' } as const;
-    for (const type of ['FUT', 'PE'] as const) {
-      const bought = await judged('hedged', { ...nfo(type), stopLoss: stops[type] });
-      await bought.check();
-      await bought.send();
-      await eventually(async () => expect(await bought.now()).toMatchObject({ status: 'FILLED' }), {
-        what: `${type} to be filled`,
-      });
-    }
-    await setTradingState(context, {
-      ...{ accountId: 'hedged', state: 'REDUCING', scope: 'account', reason: 'expiry', by: 'test' },
-    });
-    // The exchange nets nothing: what the broker would say of a hedge is put into its mouth.
-    const sale = async (says: () => Promise<Decimal>) => {
-      const broker = { getAddedMargin: says } as unknown as BrokerPort;
-      const { peekAdded, refreshAdded } = createMarginReader(
-        () => broker,
-        () => performance.now(),
-        { warn: () => undefined },
-      );
-      const order = await judged('hedged', { ...nfo('PE'), side: 'SELL', stopLoss: null });
-      const margins = { ...context.margins, peekAdded, refreshAdded };
-      await validateOrder({ ...context, margins }, { accountId: 'hedged', orderId: order.order.id });
-      const { status, statusReason } = await order.now();
-      return [status, statusReason];
-    };
-    expect(await sale(async () => decimal(45_000))).toEqual([
-      'REJECTED',
-      'trading is REDUCING (expiry) and the order would raise the margin of what is left by 45,000.00',
-    ]);
-    // What can not be asked keeps nobody from leaving.
-    expect(await sale(() => Promise.reject(new Error('down')))).toEqual(['VALIDATED', null]);
-  });
-
   it('ORDER_BUDGET: entries stop where the rest of the day is kept for exits', async () => {
-    await openAccount(pipeline.parts.context, { id: 'budget', name: 'budget', actor: 'test' });
     const used = (placements: number) =>
       pipeline.sql(
         `update accounts set budget = jsonb_build_object('slots', '[]'::jsonb, 'tens', '[]'::jsonb,

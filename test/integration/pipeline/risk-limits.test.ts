@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changeLimits } from '../../../src/services/change-limits.ts';
 import { checkRisk } from '../../../src/services/check-risk.ts';
 import { enableStrategy } from '../../../src/services/enable-strategy.ts';
-import { openAccount } from '../../../src/services/open-account.ts';
 import { readRisk } from '../../../src/services/read-risk.ts';
 import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
@@ -16,6 +15,8 @@ describe('a limit of the monitor changed at run time', () => {
   beforeAll(async () => {
     pipeline = await startPipeline({
       backend: 'postgres',
+      // Polls are scheduled for the accounts of the start: no dispatcher runs here.
+      accounts: ['exposure', 'age', 'exit', 'ratio'],
       roles: ['validator', 'submitter', 'fillPoller', 'marketData'],
       exchange: { openingFunds: '10000000', volumeCap: 0 },
       environment: { ACCOUNT_BALANCE: '100000', RISK_INTERVAL_MS: '100' },
@@ -25,7 +26,6 @@ describe('a limit of the monitor changed at run time', () => {
     await pipeline.stop();
   });
 
-  const open = (id: string) => openAccount(pipeline.parts.context, { id, name: id, actor: 'test' });
   const limit = async (
     accountId: string,
     changes: Record<string, string>,
@@ -52,7 +52,6 @@ describe('a limit of the monitor changed at run time', () => {
     pipeline.sql('select kind from operations where account_id = $1', [account]);
 
   it('warns of exposure from the next look on, shows what is used, and ends with the limit', async () => {
-    await open('exposure');
     await buy('exposure', { quantity: 40 });
     await look('exposure');
     expect(await standing('exposure', 'gross_exposure')).toEqual([]);
@@ -75,7 +74,6 @@ describe('a limit of the monitor changed at run time', () => {
   });
 
   it('calls a price stale by the age that the account allows', async () => {
-    await open('age');
     await buy('age');
     await look('age');
     expect(await standing('age', 'stale_price')).toEqual([]);
@@ -99,7 +97,6 @@ describe('a limit of the monitor changed at run time', () => {
   });
 
   it('closes a position over its loss limit only while POSITION_LOSS_EXIT says so', async () => {
-    await open('exit');
     await buy('exit', { quantity: 10 });
     await pipeline.setPrices({ 'NSE:RELIANCE': '2300.00' });
     await waitFor(
@@ -122,44 +119,7 @@ describe('a limit of the monitor changed at run time', () => {
     await priceBack();
   });
 
-  it('closes everything at a trip only where AUTO_FLATTEN says so at that moment', async () => {
-    for (const account of ['halts', 'flattens']) {
-      await open(account);
-      await buy(account, { quantity: 40 });
-      await limit(account, { MAX_DAILY_LOSS: '0.06' });
-    }
-    await limit('flattens', { AUTO_FLATTEN: 'yes' });
-    await pipeline.setPrices({ 'NSE:RELIANCE': '2299.00' });
-    for (const account of ['halts', 'flattens']) {
-      await waitFor(
-        async () => {
-          await look(account);
-          const [row] = await pipeline.sql<{ state: string }>(
-            'select trading_state as state from accounts where id = $1',
-            [account],
-          );
-          return row?.state === 'HALTED';
-        },
-        { what: `${account} to be halted`, intervalMs: 100 },
-      );
-      const [told] = await standing(account, 'kill_switch_triggered');
-      expect(told?.message).toMatch(/, by prices of up to \d+\.\d s ago\); a person must release it$/);
-    }
-    const kinds = async (account: string) =>
-      (
-        await pipeline.sql<{ flatten: boolean }>(
-          `select kind = 'FLATTEN' or coalesce((details ->> 'flatten')::boolean, false) as flatten
-          from operations where account_id = $1`,
-          [account],
-        )
-      ).map(({ flatten }) => flatten);
-    expect(await kinds('halts')).not.toContain(true);
-    expect(await kinds('flattens')).toContain(true);
-    await priceBack();
-  });
-
   it('pauses a strategy whose entries ask far more of the broker than they fill, until a person enables it', async () => {
-    await open('ratio');
     const place = (strategyId: string) =>
       pipeline.place({ account: 'ratio', ...RESTING, strategyId, quantity: 1 });
     for (const strategy of ['busy', 'calm']) {
