@@ -22,7 +22,10 @@ const sameKey = (a: KeyOf, b: KeyOf) => a.instrumentId === b.instrumentId && a.p
  * do not count as a position to reduce. Both ways the opening part is never understated.
  */
 export function effectOf(
-  order: Pick<Order, 'instrumentId' | 'product' | 'side' | 'quantity'> & { readonly role?: OrderRole },
+  order: Pick<Order, 'instrumentId' | 'product' | 'side' | 'quantity'> & {
+    readonly role?: OrderRole;
+    readonly protectionGroup?: string | null;
+  },
   positions: readonly HeldPosition[],
   liveOrders: readonly LiveOrder[],
 ): Effect {
@@ -30,11 +33,16 @@ export function effectOf(
   const held = positions
     .filter((position) => position.managedBy === 'OMS' && sameKey(position, order))
     .reduce((total, position) => total + position.quantity, 0);
-  const sameSide = liveOrders
-    .filter((live) => live.side === order.side && sameKey(live, order) && takesFrom(live, order.role))
-    .reduce((total, live) => total + leavesQuantity(live), 0);
+  const others = liveOrders.filter(
+    (live) => live.side === order.side && sameKey(live, order) && takesFrom(live, order.role),
+  );
+  const sameSide = others.reduce((total, live) => total + leavesQuantity(live), 0);
+  // An entry that rests where nothing trades must not keep a position from leaving that nobody asked for.
+  const opening = isProtectiveExit(order)
+    ? others.reduce((total, live) => total + openingLeaves(live), 0)
+    : 0;
   const against = Math.max(0, -sign * held);
-  const largestReduction = Math.max(0, against - sameSide);
+  const largestReduction = Math.max(0, against - (sameSide - opening));
   const reducingQuantity = Math.min(order.quantity, largestReduction);
   return {
     reducingQuantity,
@@ -42,6 +50,13 @@ export function effectOf(
     largestReduction,
     worstCaseQuantity: Math.max(0, sign * held + sameSide + order.quantity),
   };
+}
+
+function isProtectiveExit(order: {
+  readonly role?: OrderRole;
+  readonly protectionGroup?: string | null;
+}): boolean {
+  return order.role === 'EXIT' && (order.protectionGroup ?? null) !== null;
 }
 
 /**

@@ -163,7 +163,7 @@ function act(context: LookContext, view: AccountView, { group, action, did }: Ac
 
 /**
  * How much of a protective exit goes out now. A strategy's own exit that rests takes its place in the position, and
- * may rest where nothing trades: it is cut first, and the exit follows when the book shows that.
+ * may rest where nothing trades, as a reversal may: it is cut first, and the exit follows when the book shows that.
  */
 function roomForExit(
   context: LookContext,
@@ -175,7 +175,7 @@ function roomForExit(
   const unseen = liveGuards(view, group)
     .filter(({ role, status }) => role === 'EXIT' && status === 'PENDING')
     .reduce((total, { quantity }) => total + quantity, 0);
-  const of = { ...group, side, role: 'EXIT', quantity: action.quantity } as const;
+  const of = { ...group, side, role: 'EXIT', quantity: action.quantity, protectionGroup: group.id } as const;
   const room = effectOf(of, view.openPositions(), view.liveOrders()).largestReduction - unseen;
   const excess = action.quantity - Math.max(0, room);
   if (excess <= 0) return action.quantity;

@@ -7,6 +7,7 @@ import {
   type Side,
   leavesQuantity,
   onlyReduces,
+  openingLeaves,
   sideSign,
 } from '../domain/order.ts';
 import { isGuard } from '../domain/protection.ts';
@@ -55,7 +56,7 @@ export function trimExits(
 
 /**
  * Makes room for a protective exit of `side`: other exits of the key, which may rest where nothing trades, are cut by
- * `excess`, the newest first. Guards are left alone. Needs: `liveOrders`.
+ * `excess`, the newest first; one that would reverse the position is cancelled. Guards are left alone. Needs: `liveOrders`.
  */
 export function makeRoom(
   context: Pick<Context, 'newId'>,
@@ -67,12 +68,17 @@ export function makeRoom(
   const commands: (OrderCommandRow | null)[] = [];
   for (const live of liveOf(view, key, side).reverse()) {
     if (left <= 0) break;
-    const order = exitOf(view, live);
-    if (order === null || isGuard(order)) continue;
+    const order = view.order(live.id);
     const leaves = leavesQuantity(live);
-    const cut = Math.min(left, leaves);
+    const takes = leaves - openingLeaves(live);
+    if (order === null || isGuard(order) || takes <= 0) continue;
+    const cut = Math.min(left, takes);
     left -= cut;
-    commands.push(cutTo(context, view, live, leaves - cut, reason));
+    commands.push(
+      onlyReduces(order)
+        ? cutTo(context, view, live, leaves - cut, reason)
+        : stageCancel(context, view, order, { requestedBy: REQUESTED_BY, reason }),
+    );
   }
   return commands.filter((command) => command !== null);
 }

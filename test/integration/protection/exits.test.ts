@@ -80,6 +80,35 @@ onEachBackend((backend) => {
     await guarded.isFlat();
   });
 
+  it('a position that nobody asked for leaves beside an entry that rests, which stays', async () => {
+    const { guarded, outside, bought, resting, stop, told } = await desks.open('beside');
+    await bought({ quantity: 20 });
+    await guarded.protects(20);
+    const exit = await resting({ ...ABOVE, quantity: 20 });
+    const entry = await resting({ quantity: 30 });
+    await outside.execute((await stop()).order_id, 20, '2430.00');
+    await outside.execute(exit.brokerOrderId ?? '', 20, '2480.00');
+    await told('protection_overfilled');
+    await eventually(
+      async () => {
+        expect(await guarded.net()).toBe(0);
+        expect(await guarded.groups()).toEqual([]);
+        expect(await guarded.others('BUY')).toMatchObject([{ order_id: entry.brokerOrderId, quantity: 30 }]);
+      },
+      { what: 'the position to be taken back' },
+    );
+  });
+
+  it('a position that has to leave is not held back by a reversal that rests', async () => {
+    const { guarded, outside, bought, resting, stop } = await desks.open('turn');
+    await bought({ quantity: 20 });
+    await guarded.protects(20);
+    const turn = await resting({ side: 'SELL', price: '2480.00', stopLoss: '2500.00', quantity: 50 });
+    await outside.end((await stop()).order_id, 'REJECTED', '17070 : The Price is out of the LPP range');
+    await desks.pipeline.waitForStatus(turn, 'CANCELLED');
+    await guarded.isFlat();
+  });
+
   it('a position that has to leave is not held back by an exit that rests where nothing trades', async () => {
     const { guarded, outside, bought, resting, stop } = await desks.open('leave');
     await bought({ quantity: 20 });

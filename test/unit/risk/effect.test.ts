@@ -62,6 +62,17 @@ describe('the effect of an order on its position', () => {
     expect(effectOf(order, [position({ quantity: 10 })], [live]).largestReduction).toBe(largest);
   });
 
+  it('lets a protective exit beside entries that rest, but not beside what reduces', () => {
+    const short = [position({ quantity: -5 })];
+    const entry = liveOrder({ side: 'BUY', quantity: 17, openingQuantity: 17 });
+    const reversal = liveOrder({ side: 'BUY', quantity: 20, openingQuantity: 17 });
+    const exit = { ...order({ side: 'BUY', quantity: 5 }), role: 'EXIT' } as const;
+    const guard = { ...exit, protectionGroup: 'g' };
+    expect(effectOf(exit, short, [entry]).largestReduction).toBe(0);
+    expect(effectOf(guard, short, [entry])).toMatchObject({ openingQuantity: 0, worstCaseQuantity: 17 });
+    expect(effectOf(guard, short, [reversal]).largestReduction).toBe(2);
+  });
+
   it('lets another stop beside one whose fate is not known', () => {
     const live = liveOrder({ side: 'SELL', quantity: 10, role: 'STOP', status: 'UNKNOWN' });
     const order = liveOrder({ side: 'SELL', quantity: 10, role: 'STOP' });
