@@ -42,6 +42,8 @@ export interface FeedSettings {
   readonly heartbeatMs: number;
   /** A reader that takes nothing for so long is dropped. */
   readonly slowMs: number;
+  /** How long a reader that was dropped may take to read why. */
+  readonly lastWordsMs: number;
   /** How long a token may be believed to be still valid. */
   readonly recheckMs: number;
   readonly maxStreams: number;
@@ -87,6 +89,7 @@ export const FEED_SETTINGS: FeedSettings = {
   retryMs: 1000,
   heartbeatMs: 15_000,
   slowMs: 30_000,
+  lastWordsMs: 2000,
   recheckMs: 5000,
   maxStreams: 500,
   keptEvents: 1000,

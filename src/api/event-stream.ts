@@ -13,8 +13,6 @@ export interface EventStreamOptions {
   readonly hangUp: () => void;
 }
 
-/** How long a reader that was dropped may take to read why. */
-const LAST_WORDS_MS = 2000;
 /** Tells browsers how soon to come back. */
 const RETRY_MS = 1000;
 
@@ -36,7 +34,7 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
         code: 'SLOW_READER',
         detail: `Nothing was read for ${settings.slowMs} ms; come back with the last number you have.`,
       });
-      watchdog = setTimeout(options.hangUp, LAST_WORDS_MS);
+      watchdog = setTimeout(options.hangUp, settings.lastWordsMs);
     }, settings.slowMs);
   };
   const next = async (): Promise<Next> => {
@@ -64,7 +62,7 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
           subscription.close();
           controller.close();
           // A reader that does not even take this does not keep the connection.
-          setTimeout(options.hangUp, LAST_WORDS_MS).unref();
+          setTimeout(options.hangUp, settings.lastWordsMs).unref();
         } else {
           expectReader();
         }

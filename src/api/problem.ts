@@ -15,7 +15,7 @@ export const PROBLEMS = {
   LOGIN_REFUSED: [403, 'The broker was not logged in to'],
   NOT_FOUND: [404, 'There is nothing here'],
   METHOD_NOT_ALLOWED: [405, 'This address does not take this method'],
-  IDEMPOTENCY_CONFLICT: [409, 'The clientOrderId was used for another order'],
+  IDEMPOTENCY_CONFLICT: [409, 'The id or key was used for something else'],
   ORDER_NOT_UNKNOWN: [409, 'The order is not in doubt'],
   BROKER_ORDER_NOT_FOUND: [409, 'The broker order is not in the book'],
   BROKER_ORDER_DIFFERS: [409, 'The broker order can not be this one'],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { OperationRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import type { Instrument, Product } from '../domain/instrument.ts';
@@ -22,6 +23,8 @@ export interface ClosePositions {
   readonly quantity: number | null;
   readonly includeExternal: boolean;
   readonly reason: string;
+  /** The same key again is answered with the operation that it began; left out: each call is one of its own. */
+  readonly idempotencyKey?: string | null;
 }
 
 export interface CloseRefusal {
@@ -30,7 +33,8 @@ export interface CloseRefusal {
     | 'EXITS_LEFT_TO_OPERATORS'
     | 'EXTERNAL_NOT_MANAGED'
     | 'INVALID_CLOSE'
-    | 'UNKNOWN_STRATEGY';
+    | 'UNKNOWN_STRATEGY'
+    | 'IDEMPOTENCY_CONFLICT';
   /** A sentence with the numbers. */
   readonly message: string;
 }
@@ -46,11 +50,13 @@ export async function closePositions(
 ): Promise<Result<OperationRow, CloseRefusal>> {
   const { accountId, actor, strategyId, instrument, product } = wanted;
   const held = instrument === null || strategyId === null ? [] : productsOf(instrument, product, strategyId);
+  const keyed = wanted.idempotencyKey == null ? null : operationIdOf(accountId, wanted.idempotencyKey);
   const staged = await context.withAccount({
     accountId,
     actor,
     urgent: true,
     needs: {
+      ...(keyed !== null && { operations: [keyed] }),
       openPositions: true,
       strategies: true,
       strategyPositions: held,
@@ -58,11 +64,16 @@ export async function closePositions(
       openAlerts: true,
     },
     run: (view): Result<OperationRow, CloseRefusal> => {
+      // Before anything is refused: what the first call closed is gone when the second one comes.
+      const begun = keyed === null ? null : view.operation(keyed);
+      if (begun !== null) return isSame(begun, wanted) ? ok(begun) : err(KEY_OF_ANOTHER);
       const refusal = refuse(view, wanted);
       if (refusal !== null) return err(refusal);
       const { reason, byOperator, quantity } = wanted;
       const scope = { strategyId, instrumentId: instrument?.id ?? null, product };
-      return ok(stageFlatten(context, view, { by: actor, reason, byOperator, quantity, ...scope }));
+      return ok(
+        stageFlatten(context, view, { ...{ id: keyed, by: actor, reason, byOperator, quantity }, ...scope }),
+      );
     },
   });
   if (!staged.ok) return staged;
@@ -74,6 +85,34 @@ export async function closePositions(
     { untilMs: FIRST_LOOKS_MS, until: ({ details }) => details.orders.length > 0 },
   );
   return ok(looked ?? staged.value);
+}
+
+const KEY_OF_ANOTHER: CloseRefusal = {
+  code: 'IDEMPOTENCY_CONFLICT',
+  message: 'the Idempotency-Key was used to close something else',
+};
+
+/** The id that a key stands for in its account: the row itself then says whether it was used, in whatever process. */
+function operationIdOf(accountId: string, key: string): string {
+  const hex = createHash('sha256').update(`sauda/close/${accountId}/${key}`).digest('hex');
+  // A UUID of version 8, which is for ids that are made in a way of one's own (RFC 9562).
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');
+}
+
+function isSame({ details }: OperationRow, wanted: ClosePositions): boolean {
+  const { strategyId, instrument, product, quantity } = wanted;
+  return (
+    details.strategyId === strategyId &&
+    details.instrumentId === (instrument?.id ?? null) &&
+    details.product === product &&
+    details.quantity === quantity
+  );
 }
 
 /** The answer waits so long for the first exits; orders in their way are cancelled first. */

@@ -1,4 +1,5 @@
 import type { Exchange } from '../domain/instrument.ts';
+import { readStoredPrices } from '../db/stores/mark-store.ts';
 import { instrumentKey } from '../domain/instrument.ts';
 import { SYSTEM_ACCOUNT } from '../domain/ids.ts';
 import { MAX_PRICE } from '../domain/order-request.ts';
@@ -72,7 +73,7 @@ export async function pushPrices(
     }
   });
   if (problems.length > 0) return err(problems);
-  await note(context, actor, { prices, at });
+  await note(context, actor, { prices, at, ids: rows.map((row) => row.instrument_id) });
   await storePrices(context.db, rows, 'PUSH');
   context.prices.forget(rows.map((row) => row.instrument_id));
   return ok(rows.length);
@@ -83,16 +84,29 @@ export async function pushPrices(
  * bounded number of prices; `count` says of how many.
  */
 async function note(
-  context: Pick<Context, 'withAccount'>,
+  context: Pick<Context, 'db' | 'withAccount'>,
   actor: string,
-  { prices, at }: { readonly prices: readonly PushedPrice[]; readonly at: Date | null },
+  {
+    prices,
+    at,
+    ids,
+  }: {
+    readonly prices: readonly PushedPrice[];
+    readonly at: Date | null;
+    /** Their instruments, in the same order. */
+    readonly ids: readonly number[];
+  },
 ): Promise<void> {
   if (prices.length === 0) return;
-  const told = prices.slice(0, PRICES_TOLD).map((one) => [instrumentKey(one), one.price.toFixed()]);
+  const first = prices.slice(0, PRICES_TOLD);
+  const stored = await readStoredPrices(context.db, ids.slice(0, PRICES_TOLD));
+  const told = first.map((one) => [instrumentKey(one), one.price.toFixed()]);
+  const before = first.map((one, n) => [instrumentKey(one), stored.get(ids[n] ?? -1) ?? null]);
   const data = {
     count: prices.length,
     at: at?.toISOString() ?? null,
     prices: Object.fromEntries(told) as object,
+    before: Object.fromEntries(before) as object,
   };
   await context.withAccount({
     accountId: SYSTEM_ACCOUNT,

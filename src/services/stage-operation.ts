@@ -7,6 +7,8 @@ import { lookAt } from './stage-command.ts';
 
 export interface NewOperation extends Partial<OperationScope> {
   readonly kind: OperationKind;
+  /** Left out: a new one. */
+  readonly id?: string | null;
   readonly by: string;
   readonly reason: string;
   readonly haltId?: string | null;
@@ -42,7 +44,7 @@ export function stageOperation(
   };
   const row: OperationRow = {
     accountId: view.account.id,
-    id: context.newId(),
+    id: of.id ?? context.newId(),
     kind,
     state: 'RUNNING',
     details,

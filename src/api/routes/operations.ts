@@ -5,6 +5,7 @@ import { readOperation } from '../../services/read-operation.ts';
 import { strategyOf } from '../access.ts';
 import { type Answer, type Ports, endpoint } from '../endpoint.ts';
 import { idParams, instrumentParams, name64, optional, plainText, whole } from '../fields.ts';
+import { idempotencyKeyOf } from '../idempotency-key.ts';
 import { operationJson } from '../operation-json.ts';
 import { type Principal, actorOf, hasRole } from '../principal.ts';
 import { ApiProblem, fieldProblem } from '../problem.ts';
@@ -30,6 +31,10 @@ const flattenBody = z
   })
   .openapi('Flatten');
 
+const headers = {
+  'Idempotency-Key':
+    'The same key again is answered with the operation that it began, also once that has ended.',
+};
 const answers = {
   202: {
     description: 'It goes on by itself; orders are the reduce-only exits so far.',
@@ -45,6 +50,7 @@ export const operationEndpoints = [
     summary: 'Close every managed position of an account, a strategy or an instrument',
     query: z.object(accountQuery),
     body: flattenBody,
+    headers,
     answers,
     handle: async ({ body: { exchange, symbol, ...given }, ...call }) => {
       const one = exchange === null || symbol === null ? null : await instrumentOf(call, exchange, symbol);
@@ -65,6 +71,7 @@ export const operationEndpoints = [
     summary: 'Close a position, or part of it, with reduce-only orders',
     query: z.object(accountQuery),
     body: closeBody,
+    headers,
     answers,
     handle: async ({ body: given, ...call }) => {
       const { exchange, symbol } = call.params;
@@ -90,7 +97,11 @@ export const operationEndpoints = [
   }),
 ];
 
-type Caller = Ports & { readonly principal: Principal; readonly account: () => Promise<string> };
+type Caller = Ports & {
+  readonly principal: Principal;
+  readonly account: () => Promise<string>;
+  readonly header: (name: string) => string | undefined;
+};
 
 async function instrumentOf({ context }: Caller, exchange: Exchange, symbol: string): Promise<Instrument> {
   const found = await context.instruments.find(exchange, symbol);
@@ -99,7 +110,7 @@ async function instrumentOf({ context }: Caller, exchange: Exchange, symbol: str
 }
 
 async function close(
-  { context, principal, account }: Caller,
+  { context, principal, account, header }: Caller,
   given: z.output<typeof closeBody>,
   instrument: Instrument | null,
 ): Promise<Answer> {
@@ -115,6 +126,7 @@ async function close(
     strategyId: strategyOf(principal, given.strategyId),
     instrument,
     ...{ product, quantity, includeExternal },
+    idempotencyKey: idempotencyKeyOf(header('idempotency-key')),
     reason: given.reason ?? `asked for by ${actorOf(principal)}`,
   };
   const closing = await closePositions(context, wanted);

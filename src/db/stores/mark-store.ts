@@ -34,3 +34,17 @@ export async function markOpenPositions(db: Database): Promise<void> {
         and excluded.last_price_at >= m.last_price_at`,
   });
 }
+
+/** Stored prices by instrument, as decimal text; one that has none is absent. */
+export async function readStoredPrices(
+  db: Database,
+  instrumentIds: readonly number[],
+): Promise<ReadonlyMap<number, string>> {
+  const { rows } = await db.beats.query<{ id: number; price: string }>({
+    name: 'sauda_stored_prices',
+    text: `select instrument_id as id, trim_scale(price)::text as price from last_prices
+      where instrument_id = any($1::int[])`,
+    values: [instrumentIds],
+  });
+  return new Map(rows.map(({ id, price }) => [id, price]));
+}

@@ -338,6 +338,64 @@ describe('the WebSocket', () => {
     expect(plain.headers.get('upgrade')).toBe('websocket');
   });
 
+  test('is told to two hundred clients at once', async () => {
+    const from = await head();
+    const sockets = Array.from({ length: 200 }, () => open(`?since=${from}`));
+    const told = sockets.map((socket) => {
+      const seen: number[] = [];
+      socket.on('message', (data) => {
+        seen.push((JSON.parse((data as Buffer).toString()) as { seq: number }).seq);
+      });
+      return seen;
+    });
+    await write('crowd', 30);
+    const expected = Array.from({ length: (await head()) - from }, (_, n) => from + 1 + n);
+    for (const seen of told) {
+      await eventually(() => expect(seen).toEqual(expected), { what: 'every event at every client' });
+    }
+    for (const socket of sockets) socket.terminate();
+  });
+
+  test('closes on a client that does not read, with 1013 and the reason', async () => {
+    const from = await head();
+    await fill(20_000);
+    const feed = feedOf(api.context, { lookMs: 5, slowMs: 200, lastWordsMs: 120_000 });
+    const ended: string[] = [];
+    const watched: EventFeed = {
+      ...feed,
+      subscribe: (options) => {
+        const subscription = feed.subscribe(options);
+        if (subscription === null) return null;
+        const end = subscription.end.bind(subscription);
+        subscription.end = (reason) => {
+          ended.push(reason.code);
+          end(reason);
+        };
+        return subscription;
+      },
+    };
+    const running = await startApi({ app: api.appWith({ events: watched }), host: '127.0.0.1', port: 0 });
+    try {
+      const socket = new WebSocket(`${running.url.replace('http', 'ws')}/v1/ws?since=${from}`, {
+        headers: ADMIN,
+      });
+      const closed = new Promise<[number, string]>((resolve) => {
+        socket.on('close', (code, reason) => resolve([code, reason.toString()]));
+      });
+      await new Promise((resolve) => socket.once('open', resolve));
+      socket.pause();
+      await eventually(() => expect(ended).toContain('SLOW_READER'), { what: 'the client to be found slow' });
+      socket.resume();
+      expect(await closed).toEqual([
+        1013,
+        expect.stringMatching(/^SLOW_READER: Nothing was read for 200 ms/),
+      ]);
+    } finally {
+      feed.close();
+      await running.close();
+    }
+  });
+
   test('closes on a client that sends too much', async () => {
     const socket = open('');
     const closed = new Promise<number>((resolve) => socket.on('close', resolve));
