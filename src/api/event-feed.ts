@@ -293,10 +293,11 @@ function bounded(events: readonly KnownEvent[], from: number): KnownEvent[] {
 }
 
 function knownEvent(line: EventLine): KnownEvent {
-  const { accountId, seq, at, kind, entity, actor, data, order } = line;
+  const { accountId, seq, at, kind, entity, actor, data, order, terms } = line;
   const head = {
     ...{ seq, accountId, at: formatIst(new Date(at)), event: kind, entity, actor },
     strategyId: order?.strategyId ?? null,
+    order: terms ?? null,
   };
   // The data is JSON text already, and the same for every stream.
   return { seq, line, text: `${JSON.stringify(head).slice(0, -1)},"data":${shownData(data)}}` };

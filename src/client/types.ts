@@ -597,6 +597,16 @@ export interface EventBody {
   actor: string;
   /** Of the order, when it is about one. */
   strategyId: string | null;
+  /** What never changes of the order it is about; null: it is about none. */
+  order: {
+    clientOrderId: string;
+    exchange: string;
+    symbol: string;
+    side: string;
+    product: string;
+    role: string;
+    parentOrderId: string | null;
+  } | null;
   data: Record<string, unknown>;
 }
 

@@ -10,6 +10,18 @@ export const eventSchema = z
     entity: z.string().openapi({ description: 'What it happened to: mostly the id of an order.' }),
     actor: z.string(),
     strategyId: z.string().nullable().openapi({ description: 'Of the order, when it is about one.' }),
+    order: z
+      .object({
+        clientOrderId: z.string(),
+        exchange: z.string(),
+        symbol: z.string(),
+        side: z.string(),
+        product: z.string(),
+        role: z.string(),
+        parentOrderId: z.string().nullable(),
+      })
+      .nullable()
+      .openapi({ description: 'What never changes of the order it is about; null: it is about none.' }),
     data: record,
   })
   .openapi('Event');

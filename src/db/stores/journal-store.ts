@@ -100,6 +100,18 @@ export interface EventLine {
   readonly data: string;
   /** The order it is about, and that order's strategy. */
   readonly order: { readonly strategyId: string | null } | null;
+  /** What never changes of that order, so that an entry can be shown by itself. */
+  readonly terms?: EventTerms | null;
+}
+
+export interface EventTerms {
+  readonly clientOrderId: string;
+  readonly exchange: string;
+  readonly symbol: string;
+  readonly side: string;
+  readonly product: string;
+  readonly role: string;
+  readonly parentOrderId: string | null;
 }
 
 export interface JournalPlace {
@@ -122,7 +134,10 @@ export async function readEventsAfter(
   >({
     name: 'sauda_events_after',
     text: `select p.account_id as "accountId", j.seq, j.at, j.actor, j.kind, j.entity, j.data,
-        o.id is not null as "isOrder", o.strategy_id as "strategyId"
+        o.id is not null as "isOrder", o.strategy_id as "strategyId",
+        case when o.id is not null then json_build_object('clientOrderId', o.client_order_id,
+          'exchange', o.exchange, 'symbol', o.symbol, 'side', o.side, 'product', o.product, 'role', o.role,
+          'parentOrderId', o.parent_order_id) end as terms
       from json_to_recordset($1::json) as p(account_id text, after bigint)
       join accounts a on a.id = p.account_id and a.seq > p.after
       cross join lateral (select * from journal j where j.account_id = p.account_id and j.seq > p.after

@@ -127,6 +127,14 @@ describe('the event stream', () => {
       strategyId: 'alpha',
       actor: 'api:admin',
       accountId: 'main',
+      order: {
+        symbol: 'RELIANCE',
+        exchange: 'NSE',
+        side: 'BUY',
+        product: 'MIS',
+        role: 'ENTRY',
+        parentOrderId: null,
+      },
       data: { symbol: 'RELIANCE', quantity: 10 },
     });
     await stream.cancel();
