@@ -107,13 +107,10 @@ async function beginLogin(c: HonoContext, options: KiteLoginOptions): Promise<Re
   }
   requireScope(principal, 'account');
   const accountId = await accountOf(principal, c.req.query('accountId') ?? c.req.query('account'));
-  const untilMs = clock.now().getTime() + STATE_MS;
-  const url = login.url(
-    writeState(
-      { id: context.newId(), accountId, tokenId: principal.id, actor: actorOf(principal), untilMs },
-      login.sealer,
-    ),
-  );
+  const url = brokerLoginUrl(login, {
+    ...{ id: context.newId(), accountId, tokenId: principal.id, actor: actorOf(principal) },
+    now: clock.now(),
+  });
   const wantsPage = (c.req.header('accept') ?? '').includes('text/html');
   return wantsPage ? c.redirect(url) : c.json({ url, accountId, expiresInMs: STATE_MS });
 }
@@ -183,6 +180,15 @@ function postbackOf(bytes: Uint8Array): Postback {
     checksum: word('checksum'),
     userId: word('user_id'),
   };
+}
+
+/** The page of the broker, for somebody who proved elsewhere that he is an operator; good for ten minutes. */
+export function brokerLoginUrl(
+  login: BrokerLogin,
+  of: Omit<State, 'untilMs'> & { readonly now: Date },
+): string {
+  const { now, ...who } = of;
+  return login.url(writeState({ ...who, untilMs: now.getTime() + STATE_MS }, login.sealer));
 }
 
 function writeState(state: State, sealer: Sealer): string {

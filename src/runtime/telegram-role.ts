@@ -1,10 +1,14 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { checkAll } from '../api/health.ts';
+import { brokerLoginUrl } from '../api/kite-login.ts';
 import type { Config } from '../config/config.ts';
 import { DEFAULT_ACCOUNT } from '../services/open-account.ts';
 import { type BotOptions, type RunningBot, startBot } from '../telegram/bot.ts';
 import type { Desk } from '../telegram/desk.ts';
+import { systemClock } from '../time/clock.ts';
+import { newId } from '../time/random.ts';
 import { queueCounts } from './api-role.ts';
+import { brokerLoginOf } from './broker-login.ts';
 import { packageVersion } from './package-version.ts';
 import { probesOf } from './probes.ts';
 import { type Composition, TELEGRAM_CHANNEL, modeOf } from './compose.ts';
@@ -12,7 +16,6 @@ import { EXIT } from './process.ts';
 import type { Running } from './roles.ts';
 import { telegramInbox } from './telegram-inbox.ts';
 
-const KITE_LOGIN = 'https://kite.zerodha.com/connect/login?v=3&api_key=';
 /** Of a nonce: more than anybody guesses within its life. */
 const NONCE_BYTES = 8;
 
@@ -44,6 +47,7 @@ export function startTelegramAlone(parts: Composition, config: Config): Running[
 
 function deskOf(parts: Composition, config: Config): Desk {
   const probes = probesOf(parts, config);
+  const login = brokerLoginOf(config, parts.sealer);
   return {
     context: parts.context,
     accountId: DEFAULT_ACCOUNT,
@@ -52,9 +56,13 @@ function deskOf(parts: Composition, config: Config): Desk {
     people: config.telegram?.people ?? new Map(),
     version: packageVersion(),
     loginUrl:
-      config.broker === 'kite' && config.zerodha !== null
-        ? `${KITE_LOGIN}${encodeURIComponent(config.zerodha.apiKey)}`
-        : null,
+      login === null
+        ? null
+        : () =>
+            brokerLoginUrl(login, {
+              ...{ id: newId(), accountId: DEFAULT_ACCOUNT, tokenId: 'telegram', actor: 'telegram' },
+              now: systemClock.now(),
+            }),
     queueCounts: () => queueCounts(parts.queues),
     health: () => checkAll(probes),
     randomInt: (below) => randomInt(below),

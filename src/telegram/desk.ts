@@ -13,7 +13,7 @@ export interface Desk {
   readonly people: ReadonlyMap<string, ChatRole>;
   readonly version: string;
   /** Where a person logs in at the broker; null: there is nothing to log in to. */
-  readonly loginUrl: string | null;
+  readonly loginUrl: (() => string) | null;
   /** Null: the queues do not answer. */
   readonly queueCounts: () => Promise<Readonly<Record<string, QueueLine>>>;
   readonly health: () => Promise<HealthView>;

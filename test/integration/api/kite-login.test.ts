@@ -2,7 +2,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { BrokerLogin } from '../../../src/api/kite-login.ts';
+import { type BrokerLogin, brokerLoginUrl } from '../../../src/api/kite-login.ts';
 import { isPostbackSigned, kiteLoginUrl } from '../../../src/broker/kite/login.ts';
 import { createSealer } from '../../../src/lib/sealer.ts';
 import { createBrokerSessions } from '../../../src/services/broker-session.ts';
@@ -104,6 +104,17 @@ describe('the daily login', () => {
     const refused = await api.send('GET', '/kite/login', { app, token: made.json.token as string });
     expect(refused.json.code).toBe('FORBIDDEN');
     for (const path of ['/kite/login', '/kite/callback']) expect((await api.get(path)).status).toBe(404);
+  });
+
+  test('can begin in the chat, whose operators have no cookie, and is theirs in the journal', async () => {
+    const who = { id: api.context.newId(), accountId: 'main', tokenId: 'telegram', actor: 'telegram' };
+    const url = new URL(brokerLoginUrl(login, { ...who, now: clock.now() }));
+    const state = new URLSearchParams(url.searchParams.get('redirect_params')!).get('state')!;
+    expect((await end(state)).status).toBe(200);
+    const [entry] = await api.sql<{ actor: string }>(
+      `select actor from journal where kind = 'BrokerSessionOpened' order by seq desc limit 1`,
+    );
+    expect(entry).toEqual({ actor: 'telegram' });
   });
 
   test('takes nothing that was not begun here: forged, changed, late, or a second time', async () => {
