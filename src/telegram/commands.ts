@@ -195,7 +195,10 @@ async function askResolve(desk: Desk, argument: string): Promise<PromptAction | 
 }
 
 function login({ loginUrl }: Desk): Promise<Reply> {
-  if (loginUrl === null) return Promise.resolve(say('Paper trading needs no login.'));
+  if (loginUrl === null)
+    return Promise.resolve(
+      say('There is nothing to log in to: this is paper trading, or ZERODHA_API_SECRET is not set.'),
+    );
   const text = lines(plain('Log in at the broker, on its own page. Never write a password or a token here.'));
   return Promise.resolve({ kind: 'say', text, url: { text: 'Log in to Kite', url: loginUrl() } });
 }
