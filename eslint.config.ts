@@ -42,7 +42,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/time/**', 'src/config/**', 'test/**', 'bench/**', '*.config.ts'],
+    files: ['src/time/**', 'src/config/**', 'examples/**', 'test/**', 'bench/**', '*.config.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
   {

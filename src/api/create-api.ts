@@ -18,7 +18,13 @@ import type { EventFeed } from './event-feed.ts';
 import { type Probe, mountHealth } from './health.ts';
 import { type QueueCountsReader, createMetrics } from './metrics.ts';
 import { mountEndpoints, refuseOtherMethods } from './mount.ts';
-import { describeBrokerLogin, describeEndpoints, describeHealth, openApiDocument } from './openapi.ts';
+import {
+  describeBrokerLogin,
+  describeEndpoints,
+  describeHealth,
+  describeSignalHook,
+  openApiDocument,
+} from './openapi.ts';
 import { type BrokerLogin, mountKiteLogin } from './kite-login.ts';
 import { keepLoginPolicy, mountLogin } from './login-page.ts';
 import { createOrderWaiter } from './order-waiter.ts';
@@ -26,6 +32,7 @@ import { problemResponse } from './problem.ts';
 import { responseOfError } from './problem-of-error.ts';
 import { type BoardQueues, keepQueueBoardPolicy, mountQueueBoard } from './queue-board.ts';
 import { createRateLimits, rateHeadersOf } from './rate-limit.ts';
+import { loggedPath, mountSignalHook } from './signal-hook.ts';
 
 export interface ApiOptions {
   readonly context: Context;
@@ -118,6 +125,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
     authenticate,
     limits,
   });
+  mountSignalHook(app, { context, limits });
   mountLogin(app, { context, authenticate, limits });
   if (options.board !== undefined) {
     mountQueueBoard(app, { context, authenticate, limits, queues: options.queues, board: options.board });
@@ -132,6 +140,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   if (options.chatWebhook !== undefined) mountChatWebhook(app, options.chatWebhook);
   describeHealth(app.openAPIRegistry);
   if (options.brokerLogin !== undefined) describeBrokerLogin(app.openAPIRegistry);
+  describeSignalHook(app.openAPIRegistry);
   describeEndpoints(app.openAPIRegistry, ENDPOINTS);
   const document = openApiDocument(app, options.version);
   app.get('/openapi.json', (c) => c.json(document));
@@ -142,7 +151,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   app.onError((error, c) =>
     responseOfError(error, log, {
       method: c.req.method,
-      path: c.req.path,
+      path: loggedPath(c.req.path),
       requestId: requestIdOf(c, context.newId),
     }),
   );

@@ -16,6 +16,7 @@ import { queueEndpoints } from './routes/queues.ts';
 import { reconciliationEndpoints } from './routes/reconciliations.ts';
 import { resolveOrderEndpoint } from './routes/resolve-order.ts';
 import { riskEndpoints } from './routes/risk.ts';
+import { signalHookEndpoints } from './routes/signal-hooks.ts';
 import { strategyEndpoints } from './routes/strategies.ts';
 import { tokenEndpoints } from './routes/tokens.ts';
 import { tradeEndpoints } from './routes/trades.ts';
@@ -43,5 +44,6 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...strategyEndpoints,
   ...accountEndpoints,
   ...tokenEndpoints,
+  ...signalHookEndpoints,
   ...queueEndpoints,
 ];

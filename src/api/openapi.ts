@@ -2,6 +2,8 @@ import { type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Endpoint } from './endpoint.ts';
 import { bodySchemaOf } from './mount.ts';
 import { PROBLEMS } from './problem.ts';
+import { orderSchema } from './schemas/order.ts';
+import { signalBody } from './signal-body.ts';
 
 const problemSchema = z
   .object({
@@ -13,6 +15,13 @@ const problemSchema = z
     errors: z.array(z.object({ pointer: z.string(), code: z.string(), message: z.string() })).optional(),
   })
   .openapi('Problem');
+
+const PROBLEM_RESPONSE = {
+  default: {
+    description: 'A problem (RFC 9457).',
+    content: { 'application/problem+json': { schema: problemSchema } },
+  },
+};
 
 type Registry = OpenAPIHono['openAPIRegistry'];
 type Responses = Parameters<Registry['registerPath']>[0]['responses'];
@@ -81,10 +90,7 @@ export function describeHealth(registry: Registry): void {
 /** The broker's login and its postbacks, where there is a broker to log in to. */
 export function describeBrokerLogin(registry: Registry): void {
   const about = { tags: ['broker'] };
-  const problem = {
-    description: 'A problem (RFC 9457).',
-    content: { 'application/problem+json': { schema: problemSchema } },
-  };
+  const problem = PROBLEM_RESPONSE.default;
   const begun = z.object({ url: z.string(), accountId: z.string(), expiresInMs: z.int() });
   registry.registerPath({
     ...{ ...about, method: 'get', path: '/kite/login', summary: "Begin the broker's daily login" },
@@ -129,6 +135,28 @@ export function describeBrokerLogin(registry: Registry): void {
   });
 }
 
+/** Where charting services post alerts: its address is its secret. */
+export function describeSignalHook(registry: Registry): void {
+  const taken = z.object({ order: orderSchema.nullable() }).openapi('SignalTaken');
+  registry.registerPath({
+    method: 'post',
+    path: '/hooks/tradingview/{token}',
+    tags: ['hooks'],
+    summary: 'Take an alert of a charting service',
+    description: "OpenAlgo's names, with timenow; JSON, also as text/plain. Hooks are made at /v1/hooks.",
+    security: [],
+    request: {
+      params: z.object({ token: z.string() }),
+      body: { required: true, content: { 'application/json': { schema: signalBody } } },
+    },
+    responses: {
+      ...PROBLEM_RESPONSE,
+      200: jsonOf('Taken before, or there is nothing to order.', taken),
+      202: jsonOf('Taken: the order is stored, and on its way through the checks.', taken),
+    },
+  });
+}
+
 /** The OpenAPI 3.1 document. */
 export function openApiDocument(app: OpenAPIHono, version: string): object {
   return app.getOpenAPI31Document({
@@ -161,12 +189,7 @@ function bodyOf(endpoint: Endpoint): {
 }
 
 function responsesOf({ answers }: Endpoint): Responses {
-  const responses: Responses = {
-    default: {
-      description: 'A problem (RFC 9457).',
-      content: { 'application/problem+json': { schema: problemSchema } },
-    },
-  };
+  const responses: Responses = { ...PROBLEM_RESPONSE };
   for (const [status, { description, schema, contentType = 'application/json' }] of Object.entries(answers)) {
     responses[status] = {
       description,

@@ -37,6 +37,7 @@ export const PROBLEMS = {
   UNSUPPORTED_MEDIA_TYPE: [415, 'The body must be application/json without an encoding'],
   UPGRADE_REQUIRED: [426, 'This address takes WebSockets only'],
   INVALID_ORDER: [422, 'The order breaks a rule'],
+  SIGNAL_REFUSED: [422, 'The alert is not one that the hook takes'],
   INVALID_CLOSE: [422, 'What is to be closed breaks a rule'],
   ADJUSTMENT_REFUSED: [422, 'The adjustment breaks a rule'],
   INVALID_LIMITS: [422, 'The limits break a rule'],

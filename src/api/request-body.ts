@@ -4,6 +4,8 @@ import { parseStrictJson } from './strict-json.ts';
 /** Bytes of the largest body that is read (api.md). */
 export const MAX_BODY_BYTES = 65_536;
 
+/** A service that says text of what is JSON. */
+const TEXT_TYPE = /^text\/plain\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 
 /**
@@ -12,11 +14,11 @@ const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
  */
 export async function readJsonBody(
   request: Request,
-  { mayBeLeftOut }: { readonly mayBeLeftOut: boolean },
+  { mayBeLeftOut, mayBeText = false }: { readonly mayBeLeftOut: boolean; readonly mayBeText?: boolean },
 ): Promise<unknown> {
   const early = mayBeLeftOut ? await readBytes(request) : null;
   if (early?.byteLength === 0) return undefined;
-  checkMediaType(request.headers);
+  checkMediaType(request.headers, mayBeText);
   const bytes = early ?? (await readBytes(request));
   const parsed = parseStrictJson(decode(bytes));
   if (parsed.ok) return parsed.value;
@@ -36,12 +38,13 @@ export async function readForm(request: Request): Promise<URLSearchParams> {
   return new URLSearchParams(decode(await readBytes(request)));
 }
 
-function checkMediaType(headers: Headers): void {
+function checkMediaType(headers: Headers, mayBeText: boolean): void {
   const encoding = headers.get('content-encoding');
   if (encoding !== null && encoding.trim().toLowerCase() !== 'identity') {
     throw new ApiProblem('UNSUPPORTED_MEDIA_TYPE', { headers: { 'accept-encoding': 'identity' } });
   }
-  if (!JSON_TYPE.test(headers.get('content-type')?.trim() ?? '')) {
+  const type = headers.get('content-type')?.trim() ?? '';
+  if (!JSON_TYPE.test(type) && !(mayBeText && TEXT_TYPE.test(type))) {
     throw new ApiProblem('UNSUPPORTED_MEDIA_TYPE', { headers: { accept: 'application/json' } });
   }
 }

@@ -16,6 +16,7 @@ import { addBrokerCommands } from './broker-commands.ts';
 import { explanation } from './explain.ts';
 import { sayOf, table } from './format.ts';
 import { addHaltCommands } from './halt-commands.ts';
+import { addHookCommands } from './hook-commands.ts';
 import { addQueueCommands } from './queue-commands.ts';
 import { newOrder, type OrderOptions, waitMs, withOrderArguments } from './order-arguments.ts';
 import { addReconcileCommands } from './reconcile-commands.ts';
@@ -33,6 +34,7 @@ export function addRemoteCommands(program: Command): void {
   addReconcileCommands(program, say, connect);
   addQueueCommands(program, say, connect);
   addTokenCommands(program, say, connect);
+  addHookCommands(program, say, connect);
   addStrategyCommands(program, say, connect);
   addBrokerCommands(program, say, apiAddress);
 

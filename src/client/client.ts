@@ -6,8 +6,11 @@ import type {
   AccountBody,
   AlertBody,
   JournalEntryBody,
+  NewSignalHook,
+  NewSignalHookBody,
   NewStrategy,
   NewTokenBody,
+  SignalHookBody,
   StrategyBody,
   StrategyChange,
   TokenBody,
@@ -151,6 +154,11 @@ export interface Client {
   tokens(filter?: Filter): Promise<Page<TokenBody>>;
   /** Ends a token at once; twice is the same as once. */
   revokeToken(id: string): Promise<TokenBody>;
+  /** Needs an operator's token, as the next two; the answer is the only place that shows the address. */
+  createHook(hook: NewSignalHook): Promise<NewSignalHookBody>;
+  hooks(filter?: Filter): Promise<Page<SignalHookBody>>;
+  /** Ends an address for alerts at once; twice is the same as once. */
+  revokeHook(id: string, of?: { readonly accountId?: string }): Promise<SignalHookBody>;
   accounts(filter?: Filter): Promise<Page<AccountBody>>;
   strategies(filter?: Filter): Promise<Page<StrategyBody>>;
   /** Makes a strategy before its first order; needs an operator's token, as the next. Throws ApiError (STRATEGY_EXISTS). */
@@ -311,6 +319,16 @@ export function createClient(options: ClientOptions): Client {
         path: `/v1/tokens/${encodeURIComponent(id)}`,
         isRepeatable: true,
       }) as Promise<TokenBody>,
+    createHook: (body) =>
+      send({ method: 'POST', path: '/v1/hooks', body, isRepeatable: false }) as Promise<NewSignalHookBody>,
+    hooks: (filter) => get('/v1/hooks', filter),
+    revokeHook: (id, { accountId } = {}) =>
+      send({
+        method: 'DELETE',
+        path: `/v1/hooks/${encodeURIComponent(id)}`,
+        query: { accountId },
+        isRepeatable: true,
+      }) as Promise<SignalHookBody>,
     accounts: (filter) => get('/v1/accounts', filter),
     strategies: (filter) => get('/v1/strategies', filter),
     // Tried again after a lost answer it might say that the strategy exists, and not whose it is.

@@ -97,3 +97,34 @@ export interface JournalEntryBody {
   origin: { tokenId: string; ip: string | null; requestId: string } | null;
   data: Record<string, unknown>;
 }
+
+/** An address for alerts of a charting service: POST to it makes orders of its strategy. */
+export interface SignalHookBody {
+  id: string;
+  accountId: string;
+  name: string;
+  strategyId: string;
+  instruments: string[];
+  maxQuantity: number;
+  /** An older alert is refused. */
+  maxAgeMs: number;
+  createdAt: string;
+  revokedAt: string | null;
+}
+
+export interface NewSignalHookBody extends SignalHookBody {
+  /** With its secret; shown this once. */
+  path: string;
+}
+
+export interface NewSignalHook {
+  readonly accountId?: string;
+  readonly name: string;
+  readonly strategyId: string;
+  /** "NSE:INFY". */
+  readonly instruments: readonly string[];
+  /** Units of one order, and of a position that is aimed at. */
+  readonly maxQuantity: number;
+  /** Default 60,000. */
+  readonly maxAgeMs?: number;
+}

@@ -17,6 +17,7 @@ import {
   type OrderRow,
   type PositionRow,
   type ProtectionGroupRow,
+  type SignalHookRow,
   type StrategyPositionRow,
   type StrategyRow,
   type TradeRow,
@@ -70,6 +71,8 @@ export interface Needs {
   readonly chatUpdates?: readonly string[];
   /** Bearer tokens, by id; of account `system`. */
   readonly tokens?: readonly string[];
+  /** Addresses for alerts of charting services, by id. */
+  readonly signalHooks?: readonly string[];
   /** Orders created in the last so many milliseconds that have finished, and outside ones that have not. */
   readonly finishedWithinMs?: number;
   /** Open positions of these strategies. */
@@ -126,6 +129,8 @@ export interface Loaded {
   readonly chatUpdates?: readonly ChatUpdateRow[];
   /** There when tokens were asked for. */
   readonly tokens?: readonly ApiTokenRow[];
+  /** There when signalHooks were asked for. */
+  readonly signalHooks?: readonly SignalHookRow[];
   /** Rupees by instant asked for in submittedSince. */
   readonly handedOver?: ReadonlyMap<string, Decimal>;
   /** There when finishedWithinMs was asked for. */
@@ -285,6 +290,7 @@ const MEMBERS: Record<NeedKey, (p: string) => Record<string, string>> = {
     tokens: `(select coalesce(json_agg(${codecs.apiTokens.select('t')}), '[]') from api_tokens t
       where t.id = any(${p}::uuid[]))`,
   }),
+  signalHooks: (p) => ({ signalHooks: rowsOf(codecs.signalHooks, `t.id = any(${p}::uuid[])`) }),
   alerts: (p) => ({ alerts2: rowsOf(codecs.alerts, `t.id = any(${p}::uuid[])`) }),
   brokerOrders: (p) => ({
     brokerOrders: rowsOf(
@@ -375,6 +381,7 @@ function decodeDocument(document: Document): Omit<Loaded, 'readStartedMs' | 'rea
     protections: all(codecs.protectionGroups, 'protections'),
     chatUpdates: all(codecs.chatUpdates, 'chatUpdates'),
     tokens: all(codecs.apiTokens, 'tokens'),
+    signalHooks: all(codecs.signalHooks, 'signalHooks'),
     handedOver: new Map(
       ((document['handedOver'] ?? []) as [string, string][]).map(([since, sum]) => [since, decimal(sum)]),
     ),

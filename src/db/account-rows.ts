@@ -23,6 +23,7 @@ export const codecs = {
   protectionGroups: rowCodec(schema.protectionGroups),
   chatUpdates: rowCodec(schema.chatUpdates),
   apiTokens: rowCodec(schema.apiTokens),
+  signalHooks: rowCodec(schema.signalHooks),
   journal: rowCodec(schema.journal),
 } as const;
 
@@ -41,6 +42,7 @@ export type OperationRow = typeof schema.operations.$inferSelect;
 export type ProtectionGroupRow = typeof schema.protectionGroups.$inferSelect;
 export type ChatUpdateRow = typeof schema.chatUpdates.$inferSelect;
 export type ApiTokenRow = typeof schema.apiTokens.$inferSelect;
+export type SignalHookRow = typeof schema.signalHooks.$inferSelect;
 export type BrokerOrderRow = typeof schema.brokerOrders.$inferSelect;
 export type BrokerReadRow = typeof schema.brokerReads.$inferSelect;
 export type AccountRow = typeof schema.accounts.$inferSelect;
@@ -69,6 +71,7 @@ const PRIMARY_KEYS: Readonly<Record<string, readonly string[]>> = {
   protection_groups: ['account_id', 'id'],
   chat_updates: ['account_id', 'key'],
   api_tokens: ['id'],
+  signal_hooks: ['account_id', 'id'],
 };
 
 /** Terms that never change after an order was accepted: left out of updates. */

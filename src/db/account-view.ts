@@ -31,6 +31,7 @@ import {
   type OrderCommandRow,
   type OrderRow,
   type PositionRow,
+  type SignalHookRow,
   type ProtectionGroupRow,
   type StrategyPositionRow,
   type StrategyRow,
@@ -145,6 +146,7 @@ const SETS = {
   protectionGroups: 'upsert',
   chatUpdates: 'upsert',
   apiTokens: 'upsert',
+  signalHooks: 'upsert',
 } as const satisfies Partial<Record<Table, WriteMode>>;
 type SetName = keyof typeof SETS;
 
@@ -222,6 +224,7 @@ export class AccountView {
     for (const row of loaded.brokerOrders)
       this.set<BrokerOrderRow>('brokerOrders').load(brokerOrderKey(row), row);
     for (const row of loaded.tokens ?? []) this.set<ApiTokenRow>('apiTokens').load(row.id, row);
+    for (const row of loaded.signalHooks ?? []) this.set<SignalHookRow>('signalHooks').load(row.id, row);
     for (const row of loaded.chatUpdates ?? []) this.set<ChatUpdateRow>('chatUpdates').load(row.key, row);
     for (const row of this.readDays()) this.set<DayRow>('dailyStats').load(row.day, row);
   }
@@ -782,6 +785,25 @@ export class AccountView {
   putToken(row: ApiTokenRow, kind: string, data: Readonly<Record<string, unknown>>): void {
     this.set<ApiTokenRow>('apiTokens').put(row.id, row);
     this.note(kind, row.id, data);
+  }
+
+  /** An address for alerts of a charting service, revoked or not; null when there is none. */
+  signalHook(id: string): SignalHookRow | null {
+    return this.set<SignalHookRow>('signalHooks').rows.get(id) ?? this.absent('signalHooks', id);
+  }
+
+  putSignalHook(row: SignalHookRow, kind: string, data: Readonly<Record<string, unknown>>): void {
+    this.set<SignalHookRow>('signalHooks').put(row.id, row);
+    this.note(kind, row.id, data);
+  }
+
+  /** What came of an alert that was posted to the hook. */
+  noteSignal(
+    hookId: string,
+    kind: 'SignalTaken' | 'SignalRefused',
+    data: Readonly<Record<string, unknown>>,
+  ): void {
+    this.note(kind, hookId, data);
   }
 
   /** Every alert that stands. */

@@ -1,5 +1,6 @@
 import type { AccountView } from '../db/account-view.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
+import type { Instrument } from '../domain/instrument.ts';
 import {
   gttPolicyErrors,
   type FieldError,
@@ -58,61 +59,86 @@ export async function placeOrder(
       clientOrderIds: [request.clientOrderId],
       ...(request.strategyId === null ? {} : { strategies: true }),
     },
-    run: (view): Result<PlacedOrder, PlaceOrderRefusal> => {
-      const before = view.orderByClientId(request.clientOrderId);
-      if (before !== null) {
-        return before.requestHash === hash
-          ? ok({ order: before, replayed: true })
-          : err({ code: 'IDEMPOTENCY_CONFLICT', order: before });
-      }
-      const day = tradingDayOf(view.now);
-      const checked = checkRequest(request, listed, day);
-      if (!checked.ok) return err({ code: 'INVALID_ORDER', errors: checked.error });
-      const protection = protectionOf(context, view, request);
-      if (request.protection === 'none' && !byOperator && defaultPolicy(context, view, request) !== 'none') {
-        const message =
-          'the policy none leaves the position without a stop: an operator places it, or sets it';
-        return err({ code: 'UNPROTECTED', message });
-      }
-      const errors = gttPolicyErrors(request, protection);
-      if (errors.length > 0) return err({ code: 'INVALID_ORDER', errors });
-      if (request.strategyId !== null) registerStrategy(view, request.strategyId);
-      const order = acceptedOrder(
-        {
-          ...request,
-          accountId,
-          id,
-          requestHash: hash,
-          instrumentId: checked.value.id,
-          maxAgeMs: maxAge(request, maxOrderAgeMs(context, view, request)),
-          parentOrderId: null,
-          protectionGroup: null,
-          protection,
-          trailing: request.trailing ?? null,
-          gtt: request.gtt ?? false,
-          cause: byOperator && request.reduceOnly ? 'OPERATOR' : 'REQUEST',
-          tradingDay: dayFor(context, request, view.now),
-        },
-        view.now,
-      );
-      view.changeDay(day, (before) => ({ ordersCount: before.ordersCount + 1 }));
-      view.insertOrder(order);
-      return ok({ order, replayed: false });
-    },
+    run: (view) => acceptOrder(context, view, { request, byOperator, id, hash, listed }),
   });
   await failpoint('accept.afterCommit');
   if (result.ok && !result.value.replayed) await enqueueNextStep(context, result.value.order);
   return result;
 }
 
+export interface Acceptance {
+  readonly request: OrderRequest;
+  readonly byOperator: boolean;
+  /** Of the order, when it is a new one. */
+  readonly id: string;
+  /** Of the request. */
+  readonly hash: string;
+  /** As the broker's file of the day has it; null: it does not. */
+  readonly listed: Instrument | null;
+}
+
+/** What placing does inside the account's transaction. Needs the clientOrderId, and strategies where one is named. */
+export function acceptOrder(
+  context: Pick<Context, 'settings'>,
+  view: AccountView,
+  { request, byOperator, id, hash, listed }: Acceptance,
+): Result<PlacedOrder, PlaceOrderRefusal> {
+  const before = view.orderByClientId(request.clientOrderId);
+  if (before !== null) {
+    return before.requestHash === hash
+      ? ok({ order: before, replayed: true })
+      : err({ code: 'IDEMPOTENCY_CONFLICT', order: before });
+  }
+  const day = tradingDayOf(view.now);
+  const checked = checkRequest(request, listed, day);
+  if (!checked.ok) return err({ code: 'INVALID_ORDER', errors: checked.error });
+  const protection = protectionOf(context, view, request);
+  if (request.protection === 'none' && !byOperator && defaultPolicy(context, view, request) !== 'none') {
+    const message = 'the policy none leaves the position without a stop: an operator places it, or sets it';
+    return err({ code: 'UNPROTECTED', message });
+  }
+  const errors = gttPolicyErrors(request, protection);
+  if (errors.length > 0) return err({ code: 'INVALID_ORDER', errors });
+  if (request.strategyId !== null) registerStrategy(view, request.strategyId);
+  const order = acceptedOrder(
+    {
+      ...request,
+      accountId: view.account.id,
+      id,
+      requestHash: hash,
+      instrumentId: checked.value.id,
+      maxAgeMs: maxAge(request, maxOrderAgeMs(context, view, request)),
+      parentOrderId: null,
+      protectionGroup: null,
+      protection,
+      trailing: request.trailing ?? null,
+      gtt: request.gtt ?? false,
+      cause: byOperator && request.reduceOnly ? 'OPERATOR' : 'REQUEST',
+      tradingDay: dayFor(context, request, view.now),
+    },
+    view.now,
+  );
+  view.changeDay(day, (before) => ({ ordersCount: before.ordersCount + 1 }));
+  view.insertOrder(order);
+  return ok({ order, replayed: false });
+}
+
 /** The trading day that an order counts for: an after-market one waits for the next session. */
-function dayFor({ settings }: Context, { variety, exchange }: OrderRequest, now: Date): string {
+function dayFor(
+  { settings }: Pick<Context, 'settings'>,
+  { variety, exchange }: OrderRequest,
+  now: Date,
+): string {
   if (variety !== 'amo') return tradingDayOf(now);
   return nextSessionDay(segmentOf(exchange), now, settings.session.holidays);
 }
 
 /** Its own, else its strategy's, else the configured one; what only reduces opens nothing to protect. */
-function protectionOf(context: Context, view: AccountView, request: OrderRequest): ProtectionPolicy | null {
+function protectionOf(
+  context: Pick<Context, 'settings'>,
+  view: AccountView,
+  request: OrderRequest,
+): ProtectionPolicy | null {
   return request.reduceOnly ? null : (request.protection ?? defaultPolicy(context, view, request));
 }
 

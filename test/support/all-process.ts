@@ -12,7 +12,12 @@ import { waitFor } from './wait.ts';
 /** A machine's worth of Sauda: DATA_DIR and ports that stay the same from start to start. */
 export interface Installation {
   readonly dataDir: string;
+  readonly apiUrl: string;
+  /** Kite's wire of the paper exchange. */
+  readonly marketUrl: string;
   readonly controlUrl: string;
+  /** What its processes are given. */
+  readonly environment: Readonly<Record<'DATA_DIR' | 'PORT', string>>;
   start(options?: StartOptions): RunningAll;
   /** The pid of the private Postgres; null when none runs. */
   postmaster(): Promise<number | null>;
@@ -71,7 +76,10 @@ export async function makeInstallation(as?: User): Promise<Installation> {
   };
   return {
     dataDir,
+    apiUrl: `http://127.0.0.1:${api}`,
+    marketUrl: `http://127.0.0.1:${paper}`,
     controlUrl: `http://127.0.0.1:${control}`,
+    environment,
     start: (options = {}) => {
       const started = startAll(
         { ...environment, ...options.environment },

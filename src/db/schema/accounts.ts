@@ -244,6 +244,40 @@ export const webSessions = pgTable(
   ],
 );
 
+/**
+ * Addresses that a charting service posts its alerts to: only the sha256 of the secret part is kept. Each is bound to a
+ * strategy, instruments and a size; the account's limits stand behind it as behind every order.
+ */
+export const signalHooks = pgTable(
+  'signal_hooks',
+  {
+    accountId: accountId().references(() => accounts.id),
+    id: uuid('id').notNull(),
+    name: text('name').notNull(),
+    tokenHash: text('token_hash').notNull(),
+    strategyId: text('strategy_id').notNull(),
+    /** "NSE:INFY"; no other instrument is ordered. */
+    instruments: text('instruments').array().notNull(),
+    /** Units of one order, and of a position that is aimed at. */
+    maxQuantity: integer('max_quantity').notNull(),
+    /** An alert older than this is refused, milliseconds. */
+    maxAgeMs: integer('max_age_ms').notNull(),
+    createdAt: instant('created_at').notNull(),
+    revokedAt: instant('revoked_at'),
+  },
+  (t) => [
+    primaryKey({ name: 'signal_hooks_pk', columns: [t.accountId, t.id] }),
+    uniqueIndex('signal_hook_is_unique').on(t.tokenHash),
+    check('signal_hook_is_bounded', sql`${t.maxQuantity} > 0 and ${t.maxAgeMs} > 0`),
+    check('signal_hook_names_instruments', sql`cardinality(${t.instruments}) > 0`),
+    foreignKey({
+      name: 'signal_hook_strategy',
+      columns: [t.accountId, t.strategyId],
+      foreignColumns: [strategies.accountId, strategies.id],
+    }),
+  ],
+);
+
 export const killSwitchEvents = pgTable(
   'kill_switch_events',
   {

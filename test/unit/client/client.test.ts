@@ -15,6 +15,7 @@ import type { EventJson, JournalEntryJson } from '../../../src/api/schemas/event
 import type { KillSwitchEventJson, OperationJson } from '../../../src/api/schemas/operation.ts';
 import type { PreviewJson } from '../../../src/api/schemas/preview.ts';
 import type { JobJson, QueueJson, WorkerJson } from '../../../src/api/schemas/queue.ts';
+import type { SignalHookJson } from '../../../src/api/schemas/signal-hook.ts';
 import type { OrderDetailJson, OrderJson, TradeJson } from '../../../src/api/schemas/order.ts';
 import {
   type AccountBody,
@@ -35,6 +36,7 @@ import {
   type QueueBody,
   type RiskBody,
   type StrategyBody,
+  type SignalHookBody,
   type TokenBody,
   type TradeBody,
   type TradingStateBody,
@@ -232,6 +234,7 @@ test('its types are those of the server’s answers', () => {
   expectTypeOf<AccountBody>().toEqualTypeOf<AccountJson>();
   expectTypeOf<StrategyBody>().toEqualTypeOf<StrategyJson>();
   expectTypeOf<TokenBody>().toEqualTypeOf<TokenJson>();
+  expectTypeOf<SignalHookBody>().toEqualTypeOf<SignalHookJson>();
   expectTypeOf<JournalEntryBody>().toEqualTypeOf<JournalEntryJson>();
   expectTypeOf<PositionBody>().toEqualTypeOf<PositionJson>();
   expectTypeOf<RiskBody>().toEqualTypeOf<RiskJson>();
