@@ -278,7 +278,7 @@ async function traces(): Promise<unknown> {
     (select count(*) from strategies) as strategies, (select count(*) from api_tokens) as tokens,
     (select count(*) from alerts) as alerts, (select count(*) from operations) as operations,
     (select count(*) from reconciliation_log) as runs, (select json_agg(limits order by id) from accounts) as limits,
-    (select count(*) from queue_pauses) as pauses`);
+    (select count(*) from queue_pauses) as pauses, (select count(*) from signal_hooks) as hooks`);
   // Looking into the broker's book changes nothing there.
   const calls = api.brokerCalls.filter((name) => !name.startsWith('get'));
   return { ...rows, jobs: api.jobs.length, calls: calls.length };
