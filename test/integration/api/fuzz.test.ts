@@ -83,6 +83,7 @@ beforeAll(async () => {
     ...{
       prices: [{ 'NSE:RELIANCE': '2450.00' }],
       capital: ['1000'],
+      instruments: [['NSE:INFY']],
       role: ['viewer'],
       allowedFrom: [['::1']],
     },
@@ -158,8 +159,10 @@ function fair(given: Schema, name: string): fc.Arbitrary<unknown> {
     case 'boolean':
       return fc.boolean();
     case 'integer':
-    case 'number':
-      return fc.integer({ min: Math.max(schema.minimum ?? 0, 0), max: Math.min(schema.maximum ?? 100, 100) });
+    case 'number': {
+      const min = Math.max(schema.minimum ?? 0, 0);
+      return fc.integer({ min, max: Math.max(min, Math.min(schema.maximum ?? 100, 100)) });
+    }
     case undefined:
     default:
       if (schema.format === 'date') return fc.constant('2026-11-23');
