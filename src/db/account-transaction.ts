@@ -6,6 +6,7 @@ import { isMutant } from '../lib/mutant.ts';
 import { type Loaded, type Needs, loadAccount, mergeNeeds } from './account-load.ts';
 import { codecs, writeStatement } from './account-rows.ts';
 import { AccountView, MoreNeeded, type Origin } from './account-view.ts';
+import { within } from './pool.ts';
 import { CommitUnknownError, ConflictError, UnknownAccountError, isRefusedWrite } from './errors.ts';
 
 /**
@@ -39,6 +40,7 @@ const MAX_GROUP = 24;
 /** How often work may ask for more rows before it is a loop of ours. */
 const MAX_READS = 8;
 const NOT_NULL_VIOLATION = '23502';
+const ROLLBACK_MS = 1000;
 
 interface Waiting {
   readonly work: AccountWork<unknown>;
@@ -291,7 +293,8 @@ function refusal(error: pg.DatabaseError): Error {
 
 async function rolledBack(client: pg.ClientBase): Promise<boolean> {
   try {
-    await client.query('rollback');
+    // A connection that said nothing before would say nothing now: it is not waited for a second time.
+    await client.query(within(ROLLBACK_MS, 'rollback'));
     return true;
   } catch {
     return false; // the connection is gone, and the transaction with it

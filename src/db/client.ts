@@ -1,5 +1,6 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
-import pg from 'pg';
+import type pg from 'pg';
+import { ProvenPool } from './pool.ts';
 import * as schema from './schema/index.ts';
 
 export type Db = NodePgDatabase<typeof schema>;
@@ -52,8 +53,12 @@ export interface DatabaseOptions {
 }
 
 export function connectDatabase(url: string, options: DatabaseOptions = {}): Database {
+  const pools: ProvenPool[] = [];
+  const dropIdle = (): void => {
+    for (const one of pools) one.dropIdle();
+  };
   const pool = (max: number, session: Record<string, string>, name: string): pg.Pool => {
-    const created = new pg.Pool({
+    const config: pg.PoolConfig = {
       connectionString: url,
       max,
       min: 0,
@@ -65,7 +70,9 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
       options: Object.entries({ ...session, timezone: 'UTC', search_path: 'public' })
         .map(([key, value]) => `-c ${key}=${value}`)
         .join(' '),
-    });
+    };
+    const created = new ProvenPool(config, dropIdle);
+    pools.push(created);
     created.on('error', (error) => options.onError?.(error));
     // A connection that breaks while it is checked out emits, too; its query rejects, and that is what is handled.
     created.on('connect', (client) => client.on('error', () => undefined));

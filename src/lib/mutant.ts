@@ -18,6 +18,8 @@ export const MUTANTS = [
   'alert-dropped',
   'modify-resent',
   'trade-twice',
+  'call-before-commit',
+  'trade-position-two-tx',
 ] as const;
 export type Mutant = (typeof MUTANTS)[number];
 

@@ -2,6 +2,8 @@
 
 /** For any call of a producer: enqueue, counts, ping, pause. */
 export const CALL_TIMEOUT_MS = 1_000;
+/** While the server says nothing nobody waits for it: it is asked this often whether it is back. */
+export const ASK_AGAIN_MS = 250;
 /** How long connectQueues waits for Postgres before it gives up. */
 export const START_TIMEOUT_MS = 60_000;
 export const CLOSE_TIMEOUT_MS = 10_000;

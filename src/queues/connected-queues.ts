@@ -1,5 +1,6 @@
 import { assert } from '../lib/assert.ts';
 import {
+  ASK_AGAIN_MS,
   CALL_TIMEOUT_MS,
   CLOSE_TIMEOUT_MS,
   errorText,
@@ -7,6 +8,7 @@ import {
   MAX_BATCH,
   REBUILD_AFTER_MS,
   sleep,
+  TimeoutError,
   within,
 } from './bounds.ts';
 import type { Job, JobType } from 'bullmq';
@@ -62,6 +64,8 @@ export class ConnectedQueues implements Queues {
   readonly #closing = new AbortController();
   readonly #schedules: ScheduleCheck;
   #closed: Promise<void> | null = null;
+  /** A call had no answer, and none was had since. */
+  #isSilent = false;
 
   constructor(
     driver: QueueDriver,
@@ -96,6 +100,7 @@ export class ConnectedQueues implements Queues {
     options: EnqueueOptions = {},
   ): Promise<boolean> {
     return this.#attempt('enqueue', { queue: name, jobId }, async () => {
+      this.#refuseWhileSilent();
       await this.#queue(name).add(name, payload, jobOptions(jobId, options));
     });
   }
@@ -103,6 +108,7 @@ export class ConnectedQueues implements Queues {
   async enqueueMany<Name extends QueueName>(name: Name, jobs: readonly NewJob<Name>[]): Promise<boolean> {
     if (jobs.length === 0) return true;
     return this.#attempt('enqueueMany', { queue: name, jobs: jobs.length }, async () => {
+      this.#refuseWhileSilent();
       assert(jobs.length <= MAX_BATCH, `${jobs.length} jobs are more than ${MAX_BATCH} at once`);
       await this.#queue(name).addBulk(
         jobs.map(({ jobId, payload, ...options }) => ({
@@ -302,7 +308,29 @@ export class ConnectedQueues implements Queues {
   /** Any call to the server: bounded, and refused once closed. */
   async #call<T>(what: string, run: () => Promise<T>): Promise<T> {
     if (this.#isClosed()) throw new Error('the queues are closed');
-    return within(run(), this.#callTimeoutMs, what);
+    try {
+      const answer = await within(run(), this.#callTimeoutMs, what);
+      this.#isSilent = false;
+      return answer;
+    } catch (error) {
+      if (isNoAnswer(error) && !this.#isSilent) {
+        this.#isSilent = true;
+        void this.#askUntilItAnswers();
+      }
+      throw error;
+    }
+  }
+
+  /** A server that swallows what it is sent would cost every caller its whole time limit, one after the other. */
+  #refuseWhileSilent(): void {
+    if (this.#isSilent) throw new Error('the server of the queues does not answer');
+  }
+
+  async #askUntilItAnswers(): Promise<void> {
+    while (this.#isSilent && !this.#isClosed()) {
+      await sleep(ASK_AGAIN_MS, this.#closing.signal);
+      await this.ping();
+    }
   }
 
   async #attempt(what: string, fields: object, run: () => Promise<void>): Promise<boolean> {
@@ -323,6 +351,11 @@ export class ConnectedQueues implements Queues {
       return null;
     }
   }
+}
+
+/** Ours, and that of the connection: the server took the call and said nothing. */
+function isNoAnswer(error: unknown): boolean {
+  return error instanceof TimeoutError || (error instanceof Error && error.message === 'Command timed out');
 }
 
 function jobOptions(jobId: string, options: EnqueueOptions) {

@@ -22,8 +22,12 @@ function retryStrategy(attempt: number): number {
   return Math.min(100 * 2 ** attempt, 2_000);
 }
 
+/** None of a producer's commands waits in Redis, so a connection that is silent for this long is dead: a new one is made. */
+const PRODUCER_SILENCE_MS = 2_000;
+
 const PRODUCER: RedisOptions = {
   enableOfflineQueue: false,
+  socketTimeout: PRODUCER_SILENCE_MS,
   maxRetriesPerRequest: 1,
   connectTimeout: 5_000,
   keepAlive: 5_000,

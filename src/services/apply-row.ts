@@ -156,7 +156,8 @@ export function mirror(view: AccountView, order: Order | null, { row, readAt }: 
     filledQuantity: row.filledQuantity,
     orderId: order?.id ?? null,
     raw: row.raw,
-    firstSeenAt: view.brokerOrder(day, row.orderId)?.firstSeenAt ?? readAt,
+    // When we learned of it: a read may begin before the claim of an order that it holds.
+    firstSeenAt: view.brokerOrder(day, row.orderId)?.firstSeenAt ?? view.now,
     lastSeenAt: readAt,
   });
 }

@@ -14,6 +14,7 @@ import {
 import { EXCHANGES, type Instrument } from '../domain/instrument.ts';
 import type { Order } from '../domain/order.ts';
 import { failpoint } from '../lib/failpoint.ts';
+import { isMutant } from '../lib/mutant.ts';
 import { tagsOf } from '../reconciliation/orders.ts';
 import { attemptOfTags, orderOfRow } from './adopt-order.ts';
 import { newsOf } from './book-news.ts';
@@ -26,6 +27,7 @@ import { isFresh, noteLook } from './fresh-look.ts';
 import { callLast, keepBooks } from './keep-books.ts';
 import { LEASE_MS, prolongLease } from './hold-lease.ts';
 import { resumeAfterLogin } from './resume-after-login.ts';
+import { bookUnbooked } from './planted-bugs.ts';
 import { tellNotApplied } from './poll-alerts.ts';
 import { gapOf, keepEvidence, searchTrades, tellWhatIsMissing } from './poll-evidence.ts';
 import { PROTECTION_NEEDS, enqueueProtection } from './protect-account.ts';
@@ -180,6 +182,7 @@ async function applyNews(
     const { readAt } = interest;
     failed += await applyRows(context, { accountId, rows, ordersOf, tradesOf, strangers, readAt });
     await failpoint('poll.afterCommit');
+    if (isMutant('trade-position-two-tx')) await bookUnbooked(context, accountId);
   }
   return news.length - failed;
 }

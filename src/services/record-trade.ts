@@ -8,7 +8,8 @@ import { type Decimal, ZERO, decimal, toValueScale } from '../domain/money.ts';
 import type { Order } from '../domain/order.ts';
 import { present } from '../lib/assert.ts';
 import { isMutant } from '../lib/mutant.ts';
-import { bookFill } from './book-fill.ts';
+import { type Booked, type Fill, bookFill } from './book-fill.ts';
+import { bookLater } from './planted-bugs.ts';
 
 /** An order after one of its trades was recorded. */
 export interface RecordedTrade {
@@ -50,26 +51,44 @@ export function recordTrade(
     entryId,
     charges: plainCharges(charges),
   });
-  const booked = bookFill(
-    view,
-    order,
-    {
-      ...{ entryId, multiplier },
-      kind: 'TRADE',
-      quantity: trade.quantity,
-      price: trade.price,
-      charges: charges.total,
-      tradedAt: trade.fillTimestamp,
-      tradeId: trade.tradeId,
-      brokerOrderId: trade.orderId,
-    },
-    newId,
-  );
   view.putTrade(tradeRow(view, order, trade, { entryId, multiplier, charges }));
+  const move: Move = { order, trade, entryId, multiplier, charges: charges.total };
+  if (isMutant('trade-position-two-tx')) {
+    bookLater(`${order.id}/${trade.tradeId}`, (later) => void moveBooks(later, move, newId));
+    return { order: filled, takenFromOms: 0 };
+  }
+  return { order: filled, takenFromOms: moveBooks(view, move, newId).takenFromOms };
+}
+
+/** A recorded trade, as far as the position and the day need it. */
+interface Move {
+  readonly order: Order;
+  readonly trade: BrokerTrade;
+  readonly entryId: string;
+  readonly multiplier: Decimal;
+  readonly charges: Decimal;
+}
+
+/** What a trade does to the position, the strategy's own, and the day's figures. */
+function moveBooks(
+  view: AccountView,
+  { order, trade, entryId, multiplier, charges }: Move,
+  newId: () => string,
+): Booked {
+  const fill: Fill = {
+    ...{ entryId, multiplier, charges },
+    kind: 'TRADE',
+    quantity: trade.quantity,
+    price: trade.price,
+    tradedAt: trade.fillTimestamp,
+    tradeId: trade.tradeId,
+    brokerOrderId: trade.orderId,
+  };
+  const booked = bookFill(view, order, fill, newId);
   const { realizedPnl } = booked;
   const isOurs = booked.managedBy === 'OMS';
   const turnover = isOurs ? valueOf(trade, multiplier) : ZERO;
-  view.changeDay(day, (before) => ({
+  view.changeDay(tradingDayOf(trade.fillTimestamp), (before) => ({
     realizedPnl: before.realizedPnl.plus(realizedPnl),
     charges: before.charges.plus(booked.charges),
     turnover: before.turnover.plus(turnover),
@@ -77,7 +96,7 @@ export function recordTrade(
     winningTrades: before.winningTrades + (isOurs && realizedPnl.gt(0) ? 1 : 0),
     losingTrades: before.losingTrades + (isOurs && realizedPnl.lt(0) ? 1 : 0),
   }));
-  return { order: filled, takenFromOms: booked.takenFromOms };
+  return booked;
 }
 
 /** Rupees of a trade, four places. */

@@ -22,6 +22,7 @@ import type { Context } from './context.ts';
 import { deferStep } from './defer-step.ts';
 import { hintPoll } from './hint-poll.ts';
 import { enqueueNextStep } from './next-step.ts';
+import { callEarly, earlyCall } from './planted-bugs.ts';
 import { protectAccount } from './protect-account.ts';
 import { noteAttempt, recordPlacement } from './record-placement.ts';
 import { rejectOrder, staleReason } from './reject-order.ts';
@@ -160,6 +161,7 @@ export function decideClaim(
   // The database read its clock between these two instants: each bound takes the one that can not cheat.
   const notBeforeMs = view.real.readEndedMs + (slot.at - now);
   const deadlineMs = view.real.readStartedMs + (sendBy - now);
+  if (isMutant('call-before-commit')) callEarly(claimId, () => callBroker(context, claimed));
   return { kind: 'claimed', claim: { order: claimed, claimId, notBeforeMs, deadlineMs } };
 }
 
@@ -271,7 +273,7 @@ async function send(context: Context, claim: Claim): Promise<PlacementOutcome> {
   const waitMs = claim.notBeforeMs - performance.now();
   if (waitMs > 0) await sleep(waitMs);
   await failpoint('submit.beforeCall');
-  const request = brokerRequest(claim.order);
+  if (isMutant('call-before-commit')) return earlyCall(claim.claimId) ?? callBroker(context, claim.order);
   if (performance.now() > claim.deadlineMs && !isMutant('deadline-ignored')) {
     return {
       kind: 'NOT_PLACED',
@@ -280,9 +282,12 @@ async function send(context: Context, claim: Claim): Promise<PlacementOutcome> {
       retry: 'now',
     };
   }
-  return context
-    .broker(claim.order.accountId)
-    .placeOrder(request, { timeoutMs: context.settings.brokerTimeoutMs });
+  return callBroker(context, claim.order);
+}
+
+async function callBroker(context: Context, order: Order): Promise<PlacementOutcome> {
+  const { brokerTimeoutMs: timeoutMs } = context.settings;
+  return context.broker(order.accountId).placeOrder(brokerRequest(order), { timeoutMs });
 }
 
 function brokerRequest(order: Order): BrokerOrderRequest {

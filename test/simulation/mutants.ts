@@ -89,6 +89,16 @@ const TABLE: Readonly<Record<Mutant, Entry>> = {
     file: `${PIPELINE}/exactly-once.test.ts`,
     title: null,
   },
+  'call-before-commit': {
+    bug: 'the broker is called in the transaction that claims, before it is committed',
+    file: 'test/integration/workers/crash-points.test.ts',
+    title: 'at submit.afterClaim',
+  },
+  'trade-position-two-tx': {
+    bug: 'a trade is recorded in one transaction and moves its position in the next',
+    file: 'test/integration/workers/crash-points.test.ts',
+    title: 'at poll.afterCommit',
+  },
 };
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

@@ -14,6 +14,8 @@ const SETTLE_MS = 1800;
 const RECOVERY_MS = { broker: 30_000, other: 10_000 } as const;
 /** A canary that takes this much longer than its bound is not waited for. */
 const CANARY_DEADLINE = 4;
+/** Faults that ended this long before a canary are not part of its story. */
+const STORY_MS = 5000;
 
 export interface Recovery {
   readonly fault: string;
@@ -104,16 +106,18 @@ export class Nemesis {
           return;
         }
         const quietMs = this.#active > 0 ? 0 : performance.now() - Math.max(endedMs, this.#quietSinceMs);
-        if (quietMs > CANARY_DEADLINE * boundMs * options.patience)
-          throw new Error(`it is ${row?.status ?? 'not there'}`);
+        if (quietMs > CANARY_DEADLINE * boundMs * options.patience) {
+          throw new Error(`it is ${row?.status ?? 'not there'}: ${await this.#storyOf(clientOrderId)}`);
+        }
         await sleep(60);
       }
       if (this.#active > 0) return; // Filled while the next fault lasts: it says nothing of this one.
       const ms = performance.now() - Math.max(endedMs, this.#quietSinceMs);
       this.recoveries.push({ fault, ms, boundMs });
       if (ms > boundMs * options.patience) {
+        const story = await this.#storyOf(clientOrderId);
         this.#ledger.violations.push(
-          `trading took ${Math.round(ms)} ms to work again after "${fault}" (bound ${boundMs * options.patience})`,
+          `trading took ${Math.round(ms)} ms to work again after "${fault}" (bound ${boundMs * options.patience}): ${story}`,
         );
       }
     } catch (error) {
@@ -121,6 +125,29 @@ export class Nemesis {
         `trading did not work again after "${fault}": ${String(error).slice(0, 300)}`,
       );
     }
+  }
+
+  /** The steps of a canary, with the faults since a while before it, on one clock. */
+  async #storyOf(clientOrderId: string): Promise<string> {
+    const steps = await this.#world.ask<{ kind: string; at: number }>(
+      `select j.kind, (extract(epoch from j.at::timestamptz - coalesce(
+          (select shift from sauda.clock_offset), interval '0')) * 1000)::float8 as at
+        from orders o join journal j on j.account_id = o.account_id and j.entity = o.id::text
+        where o.account_id = $1 and o.client_order_id = $2 order by j.seq`,
+      [CANARY, clientOrderId],
+    );
+    const zero = steps[0]?.at ?? 0;
+    const faults = this.spans.filter(({ toMs }) => toMs > zero - STORY_MS);
+    return [
+      ...steps.map(({ kind, at }) => ({ what: kind, at })),
+      ...faults.flatMap(({ what, fromMs, toMs }) => [
+        { what: `<${what}>`, at: fromMs },
+        { what: `</${what}>`, at: toMs },
+      ]),
+    ]
+      .sort((a, b) => a.at - b.at)
+      .map(({ what, at }) => `${Math.round(at - zero)} ${what}`)
+      .join(', ');
   }
 
   async #do(fault: Fault): Promise<void> {

@@ -98,7 +98,10 @@ export async function startWorld(options: Options, servers: Servers): Promise<Wo
   // What does not end in time is left behind: the verdict is known, and the reapers end what is left with us.
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) {
-      await Promise.race([step().catch(() => undefined), sleep(CLOSE_MS, undefined, { ref: false })]);
+      const done = new AbortController();
+      const late = sleep(CLOSE_MS, undefined, { signal: done.signal }).catch(() => undefined);
+      await Promise.race([step().catch(() => undefined), late]);
+      done.abort();
     }
   };
   try {

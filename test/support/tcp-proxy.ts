@@ -209,8 +209,8 @@ class FaultProxy implements TcpProxy {
 
   #reset(link: Link): void {
     this.#links.delete(link);
-    link.client.resetAndDestroy();
-    link.server?.resetAndDestroy();
+    reset(link.client);
+    if (link.server !== null) reset(link.server);
   }
 
   #drop(link: Link): void {
@@ -218,4 +218,10 @@ class FaultProxy implements TcpProxy {
     link.client.destroy();
     link.server?.destroy();
   }
+}
+
+/** libuv refuses to reset a socket whose end is under way, and Node then never closes it: not even its process ends. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

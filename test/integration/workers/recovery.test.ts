@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, inject, it } from 'vitest';
+import type { BrokerPort } from '../../../src/broker/port.ts';
+import type { Order } from '../../../src/domain/order.ts';
 import { pollAccount } from '../../../src/services/poll-account.ts';
 import { reconcileAccount } from '../../../src/services/reconcile-account.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
@@ -55,6 +57,25 @@ describe('a poller', () => {
     await eventually(async () => expect(await runs()).toEqual([{ status: 'CLEAN' }, { status: 'CLEAN' }]), {
       what: 'the comparison after the reconnect',
     });
+  });
+});
+
+describe('a read of the book', () => {
+  it('that began before an order was claimed, and holds it, is no order that was sent before its claim', async () => {
+    await begin({ roles: ['validator', 'submitter', 'dispatcher'] });
+    const { context } = pipeline.parts;
+    const real = context.broker('main');
+    let order: Order | null = null;
+    const broker: BrokerPort = Object.assign(Object.create(real) as BrokerPort, {
+      getOrders: async () => {
+        order = await pipeline.place();
+        await pipeline.waitForStatus(order, 'SUBMITTED');
+        return real.getOrders();
+      },
+    });
+    await pollAccount({ ...context, broker: () => broker }, 'main', { always: true });
+    expect((await pipeline.order(order!.id)).brokerStatus).not.toBeNull();
+    await expectInvariants(pipeline.sql);
   });
 });
 

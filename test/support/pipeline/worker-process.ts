@@ -28,9 +28,14 @@ export function startWorkerProcess(
 ): WorkerProcess {
   const root = fileURLToPath(new URL('../../../', import.meta.url));
   const file = program.endsWith('.ts') ? program : `workers/${program}.ts`;
+  const mutant = process.env['SAUDA_MUTANT'] ?? '';
   const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
     cwd: root,
-    env: { PATH: process.env['PATH'] ?? '', TZ: 'Asia/Kolkata', ...environment, LOG_LEVEL: 'info' },
+    env: {
+      ...{ PATH: process.env['PATH'] ?? '', TZ: 'Asia/Kolkata', ...environment, LOG_LEVEL: 'info' },
+      // A planted bug is in every process of a test.
+      ...(mutant === '' ? {} : { SAUDA_MUTANT: mutant }),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
