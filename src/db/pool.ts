@@ -29,7 +29,10 @@ export class ProvenPool extends pg.Pool {
     this.on('release', (error: unknown, client) => {
       if (this.ending) return;
       // The server's own refusal is an answer, too; anything else may be a connection that is dead.
-      if (Boolean(error) && !(error instanceof pg.DatabaseError)) { onDead(); return; }
+      if (Boolean(error) && !(error instanceof pg.DatabaseError)) {
+        onDead();
+        return;
+      }
       this.#answeredAtMs.set(client, performance.now());
       this.#idle.add(client);
     });

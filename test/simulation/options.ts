@@ -1,5 +1,6 @@
 /** What a run is asked for, and everything that is drawn from its seed before it begins. */
 import { parseArgs } from 'node:util';
+import kept from './seeds.json' with { type: 'json' };
 import { mulberry32 } from '../../src/paper-exchange/prng.ts';
 
 export interface Options {
@@ -20,6 +21,7 @@ export interface Options {
 }
 
 export interface Invocation {
+  /** With `--kept` those that once found something (seeds.json) go first. */
   readonly seeds: readonly number[];
   readonly options: Omit<Options, 'seed'>;
   /** Goes on with the next seed until this much time has passed, milliseconds; null: the seeds alone. */
@@ -45,13 +47,15 @@ export function parseInvocation(args: readonly string[]): Invocation {
       mutant: { type: 'string' },
       patience: { type: 'string', default: '1' },
       keep: { type: 'boolean', default: false },
+      kept: { type: 'boolean', default: false },
     },
   });
   const backend = values.backend;
   if (backend !== 'redis' && backend !== 'postgres') throw new Error('--backend is redis or postgres');
   const accounts = ALL_ACCOUNTS.slice(0, whole('accounts', values.accounts, 1, ALL_ACCOUNTS.length));
+  const seeds = seedsOf(values.seeds, values.seed);
   return {
-    seeds: seedsOf(values.seeds, values.seed),
+    seeds: values.kept ? [...new Set([...kept.map(({ seed }) => seed), ...seeds])] : seeds,
     forMs: values.for === undefined ? null : durationMs(values.for),
     options: {
       orders: whole('orders', values.orders, 1, 1_000_000),

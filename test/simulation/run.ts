@@ -74,7 +74,7 @@ async function main(): Promise<number> {
   try {
     const isTimeLeft = () => forMs !== null && performance.now() - began < forMs;
     for (let n = 0; n < invocation.seeds.length || isTimeLeft(); n += 1) {
-      const seed = invocation.seeds[n] ?? (invocation.seeds[0] ?? 0) + n;
+      const seed = invocation.seeds[n] ?? Math.max(...invocation.seeds) + 1 + n - invocation.seeds.length;
       outcomes.push(await outcomeOf({ ...options, seed }, servers));
     }
   } finally {
@@ -111,12 +111,12 @@ function report(outcomes: readonly Outcome[], options: Omit<Options, 'seed'>): n
   const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, one) => total + of(one), 0);
   console.log(
     `${outcomes.length} seeds, ${sum(({ orders }) => orders)} orders, ${sum(({ kills }) => kills)} kills: ` +
-      `${outcomes.length - failed.length} passed, ${failed.length} failed`,
+      `${outcomes.length - failed.length} passed, ${failed.length + (unreached.length > 0 ? 1 : 0)} failed`,
   );
   for (const { seed } of failed) {
     console.log(
       `again: npm run simulate -- --seed ${seed} --orders ${options.orders} --kills ${options.kills} --faults ${options.faults} ` +
-        `--accounts ${options.accounts.length} --backend ${options.backend}`,
+        `--accounts ${options.accounts.length} --backend ${options.backend} --patience ${options.patience}`,
     );
   }
   return failed.length > 0 || unreached.length > 0 ? 1 : 0;
