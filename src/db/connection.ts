@@ -7,6 +7,8 @@ export class DatabaseNotReachableError extends Error {
 
 /** SQLSTATEs by which a server says that it takes no work now: connection, shutting down or starting, too many clients. */
 const NOT_THERE = /^(08|57P0|53300)/;
+/** pg's words for a query that outlasted `query_timeout`. */
+const NO_ANSWER = 'Query read timeout';
 const CONNECT_TIMEOUT_MS = 5000;
 
 /**
@@ -42,7 +44,8 @@ export async function withConnection<T>(
 }
 
 function isNotThere(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && NOT_THERE.test(error.code ?? '');
+  if (error instanceof pg.DatabaseError) return NOT_THERE.test(error.code ?? '');
+  return error instanceof Error && error.message === NO_ANSWER;
 }
 
 /** Without the password that the address may hold. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator';
@@ -31,16 +32,50 @@ export class SchemaAheadError extends Error {
   }
 }
 
+const LOOK_TIMEOUT_MS = 5000;
+/** A migration of a large table may take minutes. */
+const MIGRATION_TIMEOUT_MS = 600_000;
+const TRY_LOCK_EVERY_MS = 250;
+/** Of a migrator that says nothing for so long the server ends the session, and the lock with it: it died without a word. */
+const SILENT_MIGRATOR_MS = 10_000;
+const SESSION = [
+  'search_path=public',
+  `idle_session_timeout=${SILENT_MIGRATOR_MS}`,
+  `idle_in_transaction_session_timeout=${SILENT_MIGRATOR_MS}`,
+]
+  .map((setting) => `-c ${setting}`)
+  .join(' ');
+
 /**
- * Applies every pending migration, in one transaction, under an advisory lock. Safe to run many times at once. Throws
- * SchemaAheadError when the database knows migrations that this build does not, DatabaseNotReachableError.
+ * Applies every pending migration, in one transaction, under an advisory lock; where none is pending it takes no lock,
+ * so that no start waits for another. Safe to run many times at once. Throws SchemaAheadError when the database knows
+ * migrations that this build does not, DatabaseNotReachableError.
  */
 export async function migrate(databaseUrl: string): Promise<void> {
-  await withConnection(databaseUrl, { options: '-c search_path=public' }, async (client) => {
-    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    if (await isSchemaAhead(client)) throw new SchemaAheadError(schemaVersion());
+  const look = { options: SESSION, query_timeout: LOOK_TIMEOUT_MS };
+  if (await withConnection(databaseUrl, look, isUpToDate)) return;
+  const session = { options: SESSION, query_timeout: MIGRATION_TIMEOUT_MS };
+  await withConnection(databaseUrl, session, async (client) => {
+    await takeLock(client);
+    if (await isUpToDate(client)) return;
     await applyMigrations(drizzle(client), { migrationsFolder: migrationsFolder() });
   });
+}
+
+async function isUpToDate(client: pg.ClientBase): Promise<boolean> {
+  if (await isSchemaAhead(client)) throw new SchemaAheadError(schemaVersion());
+  return (await pendingMigrations(client)).length === 0;
+}
+
+/** Asked for again and again, each time with an answer: a wait in the server would not end with a dead connection. */
+async function takeLock(client: pg.ClientBase): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [
+      MIGRATION_LOCK,
+    ]);
+    if (rows[0]?.taken === true) return;
+    await sleep(TRY_LOCK_EVERY_MS);
+  }
 }
 
 /** Names of migrations in this build that the database has not applied; readyz and tests look here. */

@@ -29,6 +29,7 @@ const QUERY_CONNECTIONS = 4;
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 10_000;
 const RETRY_MS = 250;
+const SILENT_HOLDER_MS = 10_000;
 /** Connection, rolled back, too many connections, object in use, starting up or shutting down. */
 const PASSING_CLASSES = ['08', '40', '53', '55', '57'];
 /** A NOTIFY wakes an idle worker and the next run of a schedule shortens its wait, so it need not look often. */
@@ -86,7 +87,9 @@ async function withScheduleLock(
 ): Promise<void> {
   const client = await pool.connect();
   try {
-    await client.query(`begin; set local lock_timeout = ${callTimeoutMs}`);
+    // A holder that died without a word must not keep the schedules of everybody.
+    const silent = `set local idle_in_transaction_session_timeout = ${SILENT_HOLDER_MS}`;
+    await client.query(`begin; set local lock_timeout = ${callTimeoutMs}; ${silent}`);
     await client.query('select pg_advisory_xact_lock($1)', [SCHEDULE_LOCK]);
     await work();
     await client.query('commit');
@@ -169,6 +172,7 @@ async function migrateOnce(databaseUrl: string): Promise<void> {
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'sauda-queues-migration',
+    options: `-c idle_session_timeout=${SILENT_HOLDER_MS} -c idle_in_transaction_session_timeout=${SILENT_HOLDER_MS}`,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: 3 * QUERY_TIMEOUT_MS,
   });

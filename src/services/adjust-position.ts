@@ -4,6 +4,7 @@ import { tradingDayOf } from '../domain/calendar.ts';
 import type { Instrument, Product } from '../domain/instrument.ts';
 import { type Decimal, ZERO } from '../domain/money.ts';
 import { averagePrice } from '../domain/position.ts';
+import { failpoint } from '../lib/failpoint.ts';
 import { type Result, err, ok } from '../lib/result.ts';
 import { bookFill } from './book-fill.ts';
 import type { Context } from './context.ts';
@@ -51,6 +52,7 @@ export async function adjustPosition(
   const { accountId, actor, instrument, product } = wanted;
   const key = `${instrument.id}/${product}`;
   const keys = [`${key}/OMS`, `${key}/EXTERNAL`];
+  await failpoint('adjust.beforeCommit');
   const done = await context.withAccount({
     accountId,
     actor,
@@ -64,6 +66,7 @@ export async function adjustPosition(
     },
     run: (view) => adjust(context, view, wanted),
   });
+  await failpoint('adjust.afterCommit');
   if (!done.ok) return done;
   for (const command of done.value.commands) await enqueueCommand(context, command);
   return ok(done.value.adjusted);

@@ -8,6 +8,7 @@ import {
   readTradesInDoubt,
   storeBrokerRead,
 } from '../db/stores/poll-store.ts';
+import { failpoint } from '../lib/failpoint.ts';
 import { type TradeDifference, tradeDifferences } from '../reconciliation/trades.ts';
 import type { Context } from './context.ts';
 import { correctTrade } from './correct-trade.ts';
@@ -55,6 +56,7 @@ export async function correctTrades(
   if (confirmed.length === 0) return;
   await context.instruments.byIds(confirmed.map(({ row }) => row.instrumentId));
   const ordersOf = [...new Set(confirmed.map(({ row }) => row.orderId))];
+  await failpoint('correct.beforeCommit');
   const commands = await context.withAccount({
     accountId,
     actor: context.processName,
@@ -64,6 +66,7 @@ export async function correctTrades(
     },
     run: (view) => confirmed.flatMap((one) => correct(context, view, one)),
   });
+  await failpoint('correct.afterCommit');
   for (const command of commands) await enqueueCommand(context, command);
 }
 

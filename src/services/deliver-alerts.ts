@@ -78,6 +78,7 @@ async function deliverPacked(
 async function deliverDue(context: Context, channel: SingleChannel, signal: AbortSignal): Promise<number> {
   const startedMs = performance.now();
   const due = await readDueDeliveries(context.db, channel.name, DUE_AT_ONCE);
+  if (due.length > 0) await failpoint('alert.claimed');
   let delivered = 0;
   const work = async (): Promise<void> => {
     for (let next = due.shift(); next !== undefined; next = due.shift()) {

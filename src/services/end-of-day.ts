@@ -3,6 +3,7 @@ import type { AccountView } from '../db/account-view.ts';
 import type { BrokerInterest, OrderOfInterest } from '../db/stores/poll-store.ts';
 import type { Order } from '../domain/order.ts';
 import { isAmoWaiting, meaningOfBrokerStatus, targetOf } from '../domain/order-status.ts';
+import { failpoint } from '../lib/failpoint.ts';
 import { isDayOver, isFinalRead } from '../reconciliation/day-end.ts';
 import type { Context } from './context.ts';
 import { tellDayMissed } from './poll-alerts.ts';
@@ -30,6 +31,7 @@ export async function endOfDay(
   });
   if (over.length === 0 && last.length === 0) return;
   const ids = over.map(({ id }) => id);
+  await failpoint('dayEnd.beforeCommit');
   await context.withAccount({
     accountId,
     actor: context.processName,
@@ -39,6 +41,7 @@ export async function endOfDay(
       for (const order of last) note(view, view.order(order.id), rowOf(order), readAt);
     },
   });
+  await failpoint('dayEnd.afterCommit');
 }
 
 type Dated = Parameters<typeof isDayOver>[0];

@@ -130,7 +130,7 @@ export class Nemesis {
   /** The steps of a canary, with the faults since a while before it, on one clock. */
   async #storyOf(clientOrderId: string): Promise<string> {
     const steps = await this.#world.ask<{ kind: string; at: number }>(
-      `select j.kind, (extract(epoch from j.at::timestamptz - coalesce(
+      `select j.kind || ' ' || j.actor as kind, (extract(epoch from j.at::timestamptz - coalesce(
           (select shift from sauda.clock_offset), interval '0')) * 1000)::float8 as at
         from orders o join journal j on j.account_id = o.account_id and j.entity = o.id::text
         where o.account_id = $1 and o.client_order_id = $2 order by j.seq`,

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, connectDatabase } from '../../../src/db/client.ts';
+import { DatabaseNotReachableError } from '../../../src/db/connection.ts';
+import { migrate } from '../../../src/db/migrate.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { type TcpProxy, startTcpProxy } from '../../support/tcp-proxy.ts';
 
@@ -63,6 +65,22 @@ describe('a pool', () => {
     await idleFor(IDLE_MS);
     await together(3);
     expect(await pids()).toEqual(before);
+  });
+});
+
+describe('a start', () => {
+  it('with nothing to migrate waits for no other, also for one that died while it held the lock', async () => {
+    await db.urgent.query('select pg_advisory_lock(7283201)');
+    await migrate(test.url);
+  });
+
+  it('that the database does not answer says so, and does not wait for ever', async () => {
+    const connected = proxy.openConnections();
+    const started = migrate(proxy.through(test.url));
+    await expect.poll(() => proxy.openConnections()).toBeGreaterThan(connected);
+    await proxy.setMode('severed');
+    await proxy.setMode('pass');
+    await expect(started).rejects.toThrow(DatabaseNotReachableError);
   });
 });
 
