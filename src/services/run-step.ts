@@ -1,3 +1,5 @@
+import { BrokerError } from '../broker/errors.ts';
+import { isPassing } from '../db/errors.ts';
 import { recordStepFailure } from '../db/stores/step-store.ts';
 import type { Context } from './context.ts';
 
@@ -17,7 +19,8 @@ export function backoffMs(failures: number): number {
 
 /**
  * Runs one step of one order. A failure is a row, puts the next try off, and after ten parks the order with an alert;
- * it never takes the worker down.
+ * it never takes the worker down. A database that was away is no fault of the order: the next try comes in a second,
+ * and is not counted, so that trading goes on as soon as the database does.
  */
 export async function runStep(
   context: Context,
@@ -35,6 +38,7 @@ export async function runStep(
       id: context.newId(),
       ...{ queue, accountId, orderId },
       error: message.replaceAll('\u0000', '').slice(0, 2000),
+      counts: error instanceof BrokerError || !isPassing(error),
       backoffMs,
       parkAfter: MAX_STEP_FAILURES,
     });

@@ -172,6 +172,8 @@ export interface StepFailure {
   readonly accountId: string;
   readonly orderId: string;
   readonly error: string;
+  /** False: it says nothing of the order; it is tried again after the shortest pause. */
+  readonly counts: boolean;
   readonly backoffMs: (failures: number) => number;
   readonly parkAfter: number;
 }
@@ -186,12 +188,12 @@ export async function recordStepFailure(db: Database, failure: StepFailure): Pro
   const { table, key, open } = failure.queue === 'command' ? OF_COMMANDS : OF_ORDERS;
   const { rows } = await db.reads.query<{ step_failures: number }>({
     name: `sauda_step_failure_${table}`,
-    text: `update ${table} set step_failures = step_failures + 1,
-        parked_at = case when step_failures + 1 >= $3 then clock_timestamp() end
+    text: `update ${table} set step_failures = step_failures + $4,
+        parked_at = case when step_failures + $4 >= $3 then clock_timestamp() end
       where account_id = $1 and ${key} = $2 and ${open} and parked_at is null returning step_failures`,
-    values: [failure.accountId, failure.orderId, failure.parkAfter],
+    values: [failure.accountId, failure.orderId, failure.parkAfter, failure.counts ? 1 : 0],
   });
-  const failures = rows[0]?.step_failures ?? 0;
+  const failures = failure.counts ? (rows[0]?.step_failures ?? 0) : 0;
   await db.reads.query({
     name: `sauda_step_backoff_${table}`,
     text: `update ${table} set next_step_at = clock_timestamp() + $3 * interval '1 millisecond'
