@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Client, ReconciliationBody } from '../client/index.ts';
+import type { Client, NewAdjustment, ReconciliationBody } from '../client/index.ts';
 import { EXIT } from '../runtime/process.ts';
 import { table } from './format.ts';
 
@@ -39,6 +39,81 @@ export function addReconcileCommands(program: Command, say: Say, connect: () => 
         say(run, () => runLines(run));
       },
     );
+  addAdjustCommands(program, say, connect);
+}
+
+/** What waits for a person, and what a person may say without waiting for a comparison. */
+function addAdjustCommands(program: Command, say: Say, connect: () => Promise<Client>): void {
+  program
+    .command('differences')
+    .description('what the newest comparison left open; exit code 1 when something waits for a person')
+    .option('--account <id>')
+    .action(async ({ account }: { account?: string }) => {
+      const of = account === undefined ? {} : { accountId: account };
+      const { items } = await (await connect()).reconciliations({ ...of, limit: 20 });
+      const run = items.find(({ status }) => status === 'CLEAN' || status === 'DIFFERENCES');
+      const open = run?.differences.filter(({ state }) => state === 'PROPOSED' || state === 'SEEN') ?? [];
+      say({ run: run?.id ?? null, open }, () =>
+        run === undefined ? 'no comparison has been made yet' : openLines(run),
+      );
+      if (open.some(({ state }) => state === 'PROPOSED')) process.exitCode = EXIT.refused;
+    });
+
+  program
+    .command('adjust')
+    .description('say what is held in truth: sauda adjust NSE:RELIANCE MIS 0 --reason "sold at the counter"')
+    .argument('<instrument>', 'EXCHANGE:SYMBOL')
+    .argument('<product>', 'CNC, MIS, NRML or MTF')
+    .argument('<quantity>', 'signed units; 0 is flat', signed)
+    .requiredOption('--reason <text>')
+    .option('--price <price>', 'at which it changed hands; default: our own average')
+    .option('--account <id>')
+    .action(
+      async (
+        instrument: string,
+        product: string,
+        quantity: number,
+        options: { reason: string; price?: string; account?: string },
+      ) => {
+        const [exchange = '', symbol = ''] = instrument.split(':');
+        const { items } = await (
+          await connect()
+        ).adjustPosition(
+          { exchange, symbol },
+          {
+            ...{
+              product: product.toUpperCase() as NewAdjustment['product'],
+              quantity,
+              reason: options.reason,
+            },
+            ...(options.price === undefined ? {} : { price: options.price }),
+            ...(options.account === undefined ? {} : { accountId: options.account }),
+          },
+        );
+        say(items, () =>
+          items
+            .map((one) => `${one.exchange}:${one.symbol} ${one.product} ${one.managedBy}: ${one.quantity}`)
+            .join('\n'),
+        );
+      },
+    );
+}
+
+function signed(text: string): number {
+  if (!/^-?\d{1,10}$/.test(text)) throw new InvalidArgumentError('whole units, negative when short.');
+  return Number(text);
+}
+
+function openLines(run: ReconciliationBody): string {
+  const lines = run.differences.flatMap((one, n) =>
+    one.state === 'PROPOSED' || one.state === 'SEEN'
+      ? [
+          `${one.exchange}:${one.symbol} ${one.product}: ours ${one.ours}, the broker's ${one.brokers}, ${one.cause}, ${one.state}` +
+            (one.state === 'PROPOSED' ? `: sauda approve ${run.id} ${n} --reason "..."` : ''),
+        ]
+      : [],
+  );
+  return lines.length === 0 ? `nothing is open since ${run.startedAt}` : lines.join('\n');
 }
 
 function place(text: string): number {

@@ -22,6 +22,7 @@ import type {
   JobBody,
   KillSwitchEventBody,
   LimitsBody,
+  NewAdjustment,
   NewClose,
   NewFlatten,
   NewLimits,
@@ -113,6 +114,14 @@ export interface Client {
     index: number,
     approval: { readonly accountId?: string; readonly reason: string; readonly price?: string },
   ): Promise<ReconciliationBody>;
+  /**
+   * Says what the account holds in truth, signed units; what changes hands does so at `price`, or at our own average.
+   * The same again changes nothing. Needs an operator's token.
+   */
+  adjustPosition(
+    of: { readonly exchange: string; readonly symbol: string },
+    adjustment: NewAdjustment,
+  ): Promise<{ items: PositionBody[] }>;
   /** The limits in force, and where each comes from. */
   limits(filter?: Filter): Promise<LimitsBody>;
   /** Changes limits at run time and answers how they stand; needs an operator's token. */
@@ -283,6 +292,14 @@ export function createClient(options: ClientOptions): Client {
         body,
         isRepeatable: true,
       }) as Promise<ReconciliationBody>,
+    adjustPosition: ({ exchange, symbol }, { accountId, ...body }) =>
+      send({
+        method: 'POST',
+        path: `/v1/positions/${encodeURIComponent(exchange)}/${encodeURIComponent(symbol)}/adjust`,
+        query: { accountId },
+        body,
+        isRepeatable: true,
+      }) as Promise<{ items: PositionBody[] }>,
     cancelOrder: (id, of) => change('DELETE', id, undefined, of),
     modifyOrder: (id, terms, of) => change('PATCH', id, terms, of),
     previewOrder: (body) =>

@@ -201,6 +201,15 @@ export interface TradeBody {
   };
 }
 
+export interface NewAdjustment {
+  accountId?: string;
+  product: PositionBody['product'];
+  /** Signed; 0 is flat. */
+  quantity: number;
+  reason: string;
+  price?: string;
+}
+
 /** Which reads of the broker's book looked for an order in doubt, newest first, and what it may be there. */
 export interface EvidenceBody {
   reads: {

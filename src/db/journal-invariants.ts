@@ -36,6 +36,30 @@ export const JOURNAL_INVARIANTS: readonly Invariant[] = [
       where ${STATE_DIFFERS}`,
   },
   {
+    what: 'a strategy is enabled, or named, otherwise than its newest entry says (10)',
+    sql: `select s.account_id, s.id, s.enabled from strategies s
+      left join lateral (select data::jsonb as d from journal where account_id = s.account_id and entity = s.id
+        and data::jsonb ? 'enabled' order by seq desc limit 1) j on true
+      where s.enabled is distinct from (j.d ->> 'enabled')::boolean or s.name is distinct from j.d ->> 'name'`,
+  },
+  {
+    what: 'a command is not what its entries say (10)',
+    sql: `with requested as (
+        select account_id, entity, at::timestamptz as at, data::jsonb as d from journal where kind = 'CommandRequested'),
+      ended as (
+        select distinct on (account_id, d ->> 'commandId') account_id, d ->> 'commandId' as id, d ->> 'outcome' as outcome, at
+        from (select account_id, seq, at::timestamptz as at, data::jsonb as d from journal where kind = 'CommandEnded') j
+        order by account_id, d ->> 'commandId', seq desc)
+      select coalesce(c.account_id, r.account_id) as account_id, coalesce(c.id::text, r.d ->> 'commandId') as id
+      from order_commands c
+      full join requested r on r.account_id = c.account_id and r.d ->> 'commandId' = c.id::text
+      left join ended e on e.account_id = c.account_id and e.id = c.id::text
+      where c.id is null or r.at is null or c.order_id::text <> r.entity or c.kind is distinct from r.d ->> 'command'
+        or coalesce(c.terms, 'null') is distinct from r.d -> 'terms' or c.requested_by is distinct from r.d ->> 'requestedBy'
+        or c.requested_at is distinct from r.at or c.outcome is distinct from e.outcome or c.finished_at is distinct from e.at
+        or (c.state = 'DONE') is distinct from (e.id is not null)`,
+  },
+  {
     what: 'a limit is not that of its newest entry (10)',
     sql: `with said as (
         select distinct on (account_id, strategy, name) account_id, d ->> 'strategyId' as strategy, d ->> 'limit' as name,

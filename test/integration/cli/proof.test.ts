@@ -90,6 +90,18 @@ describe('what sauda proves and keeps, by its exit code', () => {
     expect(back).toMatchObject({ code: 0 });
   });
 
+  it('0: what is held, as a person says it, and what the newest comparison left open', async () => {
+    const say = (quantity: string) =>
+      json('adjust', 'NSE:RELIANCE', 'mis', quantity, '--reason', 'counted', '--price', '2450.00');
+    expect(await say('-3')).toMatchObject({ code: 0, answer: expect.anything() as unknown });
+    const held = `select sum(quantity)::int as held from positions where account_id = 'main'`;
+    expect(await pipeline.sql(held)).toEqual([{ held: -3 }]);
+    expect(await say('10')).toMatchObject({ code: 0 });
+    expect(await pipeline.sql(held)).toEqual([{ held: 10 }]);
+    expect(await json('reconcile')).toMatchObject({ code: 0, answer: { status: 'CLEAN' } });
+    expect(await json('differences')).toMatchObject({ code: 0, answer: { open: [] } });
+  });
+
   it('1: books that are wrong, with each finding named', async () => {
     const sql = (text: string) => pipeline.sql(`set session_replication_role = replica; ${text}`);
     await sql(`update trades set price = price + 1 where order_id = '${order}'`);
