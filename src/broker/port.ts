@@ -244,6 +244,8 @@ export interface BrokerSegmentFunds {
   readonly net: Decimal;
   readonly liveBalance: Decimal;
   readonly cash: Decimal;
+  /** What open positions and orders have blocked: Kite's SPAN and exposure; premiums and deliveries are paid. */
+  readonly blocked: Decimal;
 }
 
 export interface BrokerFunds {

@@ -8,6 +8,7 @@ import {
   closeCutOffRuns,
   findNewestReconciliation,
   finishReconciliation,
+  hasLiveOrders,
   insertReconciliation,
   readAdjustedKeys,
   readBooks,
@@ -18,6 +19,7 @@ import {
 } from '../db/stores/reconciliation-store.ts';
 import { beatReconciliation } from '../db/stores/step-store.ts';
 import { failpoint } from '../lib/failpoint.ts';
+import { type BlockedMargin, blockedForNothing } from '../reconciliation/margins.ts';
 import {
   type BrokerBooks,
   type DeliveryFigures,
@@ -120,6 +122,7 @@ async function compare(
       ...orderFindings(orders),
       ...repairsOf(trades, held),
       ...standing.differences.map((one) => positionDifference(one, standing, previous)),
+      ...standing.margins.map((one) => marginDifference(one, standing, previous)),
     ],
     evidence: standing.evidence,
   };
@@ -148,6 +151,21 @@ function positionDifference(
   return { ...difference, state: again === true ? 'PROPOSED' : 'SEEN' };
 }
 
+/** Nothing of it can be repaired here: a person is told, and asks the broker. */
+function marginDifference(
+  { segment, rupees }: BlockedMargin,
+  { evidence }: Standing,
+  previous: ReconciliationRow | null,
+): StoredDifference {
+  const before = previous?.differences.some(({ kind, symbol }) => kind === 'MARGIN' && symbol === segment);
+  return {
+    ...{ kind: 'MARGIN', exchange: 'FUNDS', symbol: segment, product: 'MARGIN', ours: 0, brokers: rupees },
+    ...{ cause: 'MARGIN', state: before === true ? 'TOLD' : 'SEEN' },
+    evidence: { available: evidence.available },
+    ...{ settledBy: null, settledReason: null },
+  };
+}
+
 function isOpen({ state }: StoredDifference): boolean {
   return state === 'SEEN' || state === 'PROPOSED';
 }
@@ -166,6 +184,7 @@ interface Standing {
   readonly keys: number;
   readonly books: Books;
   readonly differences: readonly QuantityDifference[];
+  readonly margins: readonly BlockedMargin[];
   readonly evidence: ReconciliationEvidence;
   /** What delivery was measured by, by key. */
   readonly measure: Readonly<Record<string, DeliveryFigures>>;
@@ -211,11 +230,14 @@ async function lookOnce(context: Context, accountId: string, since: Since): Prom
   const differences = compareQuantities(books.keys, brokers, measure).filter(
     (one) => !unsettled.live.has(keyName(one)),
   );
+  const isAnythingHeld = [...books.keys, ...positions.net].some(({ quantity }) => quantity !== 0);
+  const isAnythingThere = isAnythingHeld || unsettled.moving.size > 0 || (await hasLiveOrders(db, accountId));
   const differing = new Set(differences.filter(({ cause }) => cause !== 'T_PLUS_ONE').map(keyName));
   return {
     keys: books.keys.length + positions.net.length + holdings.length,
     books,
     differences,
+    margins: blockedForNothing(funds, isAnythingThere),
     measure,
     evidence: {
       seq: books.seq,

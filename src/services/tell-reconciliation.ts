@@ -8,7 +8,8 @@ import type { Context } from './context.ts';
 /** Its figures are in the condition: a difference that grows is told again. */
 const conditionOf = (one: StoredDifference): string => `${prefixOf(one)}:${one.ours}:${one.brokers}`;
 const prefixOf = (one: StoredDifference): string => `position:${keyName(one)}:differs`;
-const IS_OURS = /^position:.*:differs(:|$)/;
+const IS_OURS = /^(position:.*:differs|margin:.*:blocked)(:|$)/;
+const marginCondition = ({ symbol }: StoredDifference): string => `margin:${symbol}:blocked`;
 const BROKEN = 'books:invariant';
 const FAILING = 'reconciliation:failing';
 /** One run in 30 s may meet a bad moment of the broker. */
@@ -24,7 +25,11 @@ export async function tellRun(
   // A key that differs otherwise than before is not settled: its alert stays until this one counts or ends.
   const seen = differences.filter(({ state, kind }) => state === 'SEEN' && kind === 'POSITION').map(prefixOf);
   const broken = await brokenInvariants(context, accountId);
-  const stand = new Set([...proposed.map(conditionOf), ...(broken.length === 0 ? [] : [BROKEN])]);
+  const margins = differences.filter(({ kind, state }) => kind === 'MARGIN' && state === 'TOLD');
+  const stand = new Set([
+    ...[...proposed.map(conditionOf), ...margins.map(marginCondition)],
+    ...(broken.length === 0 ? [] : [BROKEN]),
+  ]);
   const isOver = (condition: string): boolean => {
     if (condition === FAILING) return true;
     if (condition === BROKEN) return broken.length === 0;
@@ -46,6 +51,17 @@ export async function tellRun(
           details: { ...one },
           orderId: null,
           condition: conditionOf(one),
+        });
+      }
+      for (const one of margins) {
+        view.raiseAlert({
+          id: context.newId(),
+          severity: 'WARNING',
+          type: 'reconciliation_difference',
+          message: `the broker has blocked ₹${one.brokers} of ${one.symbol} funds, and nothing is held or waits there that we or its own books know of. Ask the broker`,
+          details: { ...one },
+          orderId: null,
+          condition: marginCondition(one),
         });
       }
       if (broken.length > 0) {

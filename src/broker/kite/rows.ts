@@ -193,10 +193,13 @@ function parseSegment(funds: Row, segment: string): BrokerSegmentFunds | null {
   const where = `margins.${segment}`;
   const row = asRow(value, where);
   const available = asRow(row.available, `${where}.available`);
+  const utilised = row.utilised === undefined ? {} : asRow(row.utilised, `${where}.utilised`);
+  const used = (name: string): Decimal => amountOrNull(utilised, name, `${where}.utilised`) ?? ZERO;
   return {
     net: amount(row, 'net', where),
     liveBalance: amount(available, 'live_balance', `${where}.available`),
     cash: amount(available, 'cash', `${where}.available`),
+    blocked: used('span').plus(used('exposure')),
   };
 }
 

@@ -201,6 +201,15 @@ export async function readUnsettledKeys(db: Database, accountId: string): Promis
   };
 }
 
+/** Anything at all that the broker may have blocked money for, but for what is held. */
+export async function hasLiveOrders(db: Database, accountId: string): Promise<boolean> {
+  const { rows } = await db.reads.query<{ found: boolean }>(
+    'select exists (select from orders where account_id = $1 and finished_at is null) as found',
+    [accountId],
+  );
+  return rows[0]?.found ?? true;
+}
+
 /** What was traded today, by the calendar in India: the broker's books may be wiped after midnight. */
 export async function readTradedToday(
   db: Database,

@@ -32,6 +32,7 @@ const ACCOUNTS = [
   'cut',
   'truth',
   ...['resting', 'stopped', 'emptypositions', 'emptyholdings', 'failing', 'torn', 'causes', 'broken', 'kept'],
+  'blocked',
 ];
 
 const BAD_GATEWAY = new BrokerError('BROKER_FAILED', 'bad gateway', {
@@ -418,6 +419,26 @@ describe('reconciling with the broker', () => {
     await pipeline.sql(`update positions set quantity = 10, buy_quantity = 10 where account_id = 'broken'`);
     await run('broken');
     expect(await broken()).toMatchObject([{ standing: false }]);
+  });
+
+  it('money that is blocked for nothing is told by the second run, until it is free; what is held may block it', async () => {
+    const { context } = pipeline.parts;
+    const real = await context.broker('blocked').getMargins();
+    const blocking = withBroker({
+      getMargins: () =>
+        Promise.resolve({ ...real, equity: { ...real.equity!, blocked: decimal('1500.25') } }),
+    });
+    const first = await run('blocked', blocking);
+    expect(first.differences).toMatchObject([
+      { kind: 'MARGIN', symbol: 'equity', brokers: 1501, state: 'SEEN' },
+    ]);
+    expect(await alertsOf('blocked')).toEqual([]);
+    const second = await run('blocked', blocking);
+    expect(second.differences).toMatchObject([{ kind: 'MARGIN', cause: 'MARGIN', state: 'TOLD' }]);
+    expect(await alertsOf('blocked')).toEqual([{ type: 'reconciliation_difference', standing: true }]);
+    await bought('blocked');
+    expect((await run('blocked', blocking)).differences).toEqual([]);
+    expect(await alertsOf('blocked')).toEqual([{ type: 'reconciliation_difference', standing: false }]);
   });
 
   it('keeps every run, those that found nothing, too', async () => {

@@ -6,7 +6,12 @@ import { fakeClock } from '../../../src/time/clock.ts';
 import { T0 } from '../risk/fixtures.ts';
 import { deferred, fakeBroker, fakeDatabase, fakeLog } from './fakes.ts';
 
-const segment = (net: string) => ({ net: decimal(net), liveBalance: decimal(net), cash: decimal(net) });
+const segment = (net: string) => ({
+  net: decimal(net),
+  liveBalance: decimal(net),
+  cash: decimal(net),
+  blocked: decimal(0),
+});
 const funds = (equity: string | null, commodity: string | null = null): BrokerFunds => ({
   equity: equity === null ? null : segment(equity),
   commodity: commodity === null ? null : segment(commodity),
