@@ -11,6 +11,7 @@ export function explanation(order: OrderDetailBody, positions: readonly Position
     section('Asked for', asked(order)),
     section('Checks', checkLines(order)),
     section('Steps', order.timeline.map(stepLine)),
+    section('Attempts', attemptLines(order)),
     section('Commands', order.commands.map(commandLine)),
     section('Fills', fillLines(order)),
     section('Protection', order.guards.map(guardLine)),
@@ -55,6 +56,33 @@ function checkLines({ checks }: OrderDetailBody): string[] {
 }
 
 type Step = OrderDetailBody['timeline'][number];
+
+/** What may become of a claim, by the event that says so. */
+const ENDS_ATTEMPT: ReadonlySet<string> = new Set([
+  'OrderSubmitted',
+  'SubmissionReleased',
+  'SubmissionUnknown',
+  'OrderRejected',
+]);
+
+/** Each claim of the order with its tag, and everything that was learned of it until the next. */
+function attemptLines({ id, timeline }: OrderDetailBody): string[] {
+  const lines: string[] = [];
+  for (const { orderId, event, at, data } of timeline) {
+    if (orderId !== id) continue;
+    if (event === 'SubmissionClaimed') {
+      lines.push(
+        `${String(data['attempt'])}: tag ${String(data['tag'])}, to be sent by ${String(data['sendBy'])}`,
+      );
+    } else if (ENDS_ATTEMPT.has(event) && lines.length > 0) {
+      const told = ['brokerOrderId', 'via', 'reason'].flatMap((name) =>
+        typeof data[name] === 'string' ? [data[name]] : [],
+      );
+      lines.push(`   ${event} at ${at}${told.length === 0 ? '' : `: ${told.join(', ')}`}`);
+    }
+  }
+  return lines;
+}
 
 function guardLine({
   id,
@@ -117,7 +145,7 @@ function positionLines(order: OrderDetailBody, positions: readonly PositionBody[
     .filter(({ product }) => product === order.product)
     .map(
       (one) =>
-        `${one.product} ${one.managedBy}: ${one.quantity} at ${one.averagePrice ?? 'no price'}, realized ${one.realizedPnl}, ` +
+        `${one.product} ${one.managedBy}${one.status === 'CLOSED' ? ', closed' : ''}: ${one.quantity} at ${one.averagePrice ?? 'no price'}, realized ${one.realizedPnl}, ` +
         `unrealized ${one.unrealizedPnl ?? 'unknown'}, charges ${one.charges}`,
     );
 }

@@ -109,6 +109,7 @@ describe('an order with its protection', () => {
       parent: { id, role: 'ENTRY' },
     });
     const told = explanation(shown, []);
+    expect(told).toMatch(/Attempts\n  1: tag [A-Za-z0-9]+, .*\n     OrderSubmitted at .*/);
     expect(told).toContain('Protection');
     expect(told).toContain('STOP SELL 20 SL-M at trigger 2430.00');
     expect(told).toContain('STOP OrderAccepted');
