@@ -165,7 +165,7 @@ export function rowDifferences(what: string, expected: object, stored: object): 
 
 /** Equal text for equal values: decimals without trailing zeros, instants, JSON. */
 function plain(value: unknown): string {
-  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'no time' : value.toISOString();
   if (Decimal.isDecimal(value)) return value.toFixed();
   return value === undefined ? 'undefined' : canonicalJson(value);
 }

@@ -63,7 +63,8 @@ interface Column {
 /** Another value of the column's type. */
 function other({ data_type: type, column_name: name }: Column): string {
   const column = `"${name}"`;
-  if (/^(integer|bigint|smallint|numeric|double precision)$/.test(type)) return `coalesce(${column}, 0) + 1`;
+  if (/^(integer|bigint|smallint|numeric|double precision)$/.test(type))
+    return `coalesce(${column}, 0) + 1000`;
   if (type === 'boolean') return `not coalesce(${column}, false)`;
   if (type === 'uuid') return 'gen_random_uuid()';
   if (type === 'date') return `coalesce(${column}, current_date) + 1`;
