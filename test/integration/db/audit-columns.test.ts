@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { takeBackup, withRestored } from '../../../src/db/backup.ts';
 import { auditBooks } from '../../../src/services/audit-books.ts';
 import { cancelOrder } from '../../../src/services/cancel-order.ts';
+import { setTradingState } from '../../../src/services/set-trading-state.ts';
 import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import { EXIT, MARKET, RESTING } from '../../support/pipeline/requests.ts';
 
@@ -48,6 +49,8 @@ beforeAll(async () => {
   });
   await pipeline.waitForStatus(resting, 'CANCELLED');
   await pipeline.waitForStatus(await pipeline.place({ stopLoss: null }), 'REJECTED');
+  const change = { accountId: 'main', by: 'test', scope: 'account', reason: 'test' } as const;
+  await setTradingState(context, { ...change, state: 'HALTED' });
 });
 afterAll(async () => {
   await pipeline.stop();
