@@ -5,6 +5,7 @@
  */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { CommandOutcome } from '../../../src/domain/command.ts';
 import { canonicalJson } from '../../../src/domain/journal.ts';
 import { sum } from '../../../src/domain/money.ts';
 import { isFinal, isLive } from '../../../src/domain/order-status.ts';
@@ -142,6 +143,17 @@ const EXAMPLES: readonly (readonly Step[])[] = [
     { do: 'read' },
     { do: 'apply', nth: 0, turn: 0 },
   ],
+  // An increase that was refused because the order had filled, which a trade that is taken back brings to life again.
+  [
+    ...FILLED_IN_PART.slice(BEGUN.length),
+    { do: 'modify', of: 0, quantity: 11, price: '2440.00' },
+    { do: 'fill', of: 0, quantity: 6 },
+    { do: 'read' },
+    { do: 'send', of: 0, answer: 'taken' },
+    { do: 'apply', nth: 0, turn: 0 },
+    { do: 'bust', nth: 0 },
+    { do: 'read' },
+  ],
 ];
 
 describe('any story of orders', () => {
@@ -234,13 +246,16 @@ function mostAsked({ account }: Story, order: Order): number {
   const asked = new Map<string, number>();
   for (const { kind, entity, data } of account.journal) {
     if (entity !== order.id) continue;
-    const { commandId, quantity } = JSON.parse(data) as {
+    const { commandId, quantity, outcome } = JSON.parse(data) as {
       readonly commandId?: string;
       readonly quantity?: number;
+      readonly outcome?: CommandOutcome;
     };
     if (kind === 'OrderModified') asked.clear();
     if (kind === 'ModifyClaimed') asked.set(commandId ?? '', quantity ?? 0);
-    if (kind === 'ModifyReleased') asked.delete(commandId ?? '');
+    // One that met the end of its order was not made, also when a correction brings that order back.
+    const isMissed = kind === 'CommandEnded' && outcome === 'TOO_LATE';
+    if (kind === 'ModifyReleased' || isMissed) asked.delete(commandId ?? '');
   }
   return isFinal(order.status) ? 0 : Math.max(0, ...asked.values());
 }
