@@ -15,7 +15,7 @@ onEachBackend((backend) => {
 
     beforeAll(async () => {
       pipeline = await startPipeline({
-        backend,
+        ...{ backend, disturbed: true },
         accounts: [
           'failed',
           'empty',
