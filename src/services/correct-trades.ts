@@ -1,5 +1,5 @@
 import type { BrokerOrder, BrokerTrade } from '../broker/port.ts';
-import type { OrderCommandRow, TradeRow } from '../db/account-rows.ts';
+import type { OrderCommandRow, ProtectionGroupRow, TradeRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import {
   type BrokerInterest,
@@ -8,12 +8,15 @@ import {
   readTradesInDoubt,
   storeBrokerRead,
 } from '../db/stores/poll-store.ts';
+import { readNewestProtections } from '../db/stores/protection-store.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { type TradeDifference, tradeDifferences } from '../reconciliation/trades.ts';
 import type { Context } from './context.ts';
 import { correctTrade } from './correct-trade.ts';
+import { followCorrection } from './follow-correction.ts';
 import { refoldNeeds } from './move-position.ts';
 import { tellTradeCorrected } from './poll-alerts.ts';
+import { PROTECTION_NEEDS } from './protect-account.ts';
 import { enqueueCommand } from './stage-command.ts';
 import { trimExits } from './trim-exits.ts';
 
@@ -56,15 +59,21 @@ export async function correctTrades(
   if (confirmed.length === 0) return;
   await context.instruments.byIds(confirmed.map(({ row }) => row.instrumentId));
   const ordersOf = [...new Set(confirmed.map(({ row }) => row.orderId))];
+  const newest = await readNewestProtections(
+    context.db,
+    accountId,
+    confirmed.map(({ row }) => row.instrumentId),
+  );
   await failpoint('correct.beforeCommit');
   const commands = await context.withAccount({
     accountId,
     actor: context.processName,
     needs: {
-      ...{ orders: ordersOf, tradesOf: ordersOf, openAlerts: true, liveOrders: true },
+      ...{ orders: ordersOf, tradesOf: ordersOf, liveOrders: true },
+      ...PROTECTION_NEEDS,
       ...refoldNeeds(confirmed.map(({ row }) => row)),
     },
-    run: (view) => confirmed.flatMap((one) => correct(context, view, one)),
+    run: (view) => confirmed.flatMap((one) => correct(context, view, one, newest)),
   });
   await failpoint('correct.afterCommit');
   for (const command of commands) await enqueueCommand(context, command);
@@ -74,6 +83,7 @@ function correct(
   context: Context,
   view: AccountView,
   { row: seen, to }: TradeDifference<ComparedTrade>,
+  newest: readonly ProtectionGroupRow[],
 ): OrderCommandRow[] {
   const order = view.order(seen.orderId);
   const row = view.tradesOf(seen.orderId).find((trade) => isAsSeen(trade, seen));
@@ -84,6 +94,7 @@ function correct(
   const reason = `trade ${row.tradeId} was ${was} and is ${is} in two whole reads of the tradebook`;
   const corrected = correctTrade(view, order, row, { to, reason }, { instrument, newId: context.newId });
   tellTradeCorrected(context, view, corrected, reason);
+  followCorrection(context, view, corrected, newest);
   return trimExits(context, view, order, { reason, guards: 'CUT' });
 }
 

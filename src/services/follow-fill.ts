@@ -3,9 +3,9 @@ import type { AccountView } from '../db/account-view.ts';
 import { type Order, type Side, onlyReduces } from '../domain/order.ts';
 import { strongerPolicy } from '../domain/protection-policy.ts';
 import { closingSide, isGuard, tighterStop } from '../domain/protection.ts';
+import { beginGroup, groupOf, nakedSince } from './begin-group.ts';
 import type { Context } from './context.ts';
 import { defaultPolicy } from './place-order.ts';
-import { lookAt } from './stage-command.ts';
 import { tellWatchedByUs } from './tell-protection.ts';
 
 type Key = Pick<Order, 'instrumentId' | 'product'>;
@@ -20,12 +20,12 @@ export function followFill(context: FillContext, view: AccountView, order: Order
   if (order.cause === 'EXTERNAL') return;
   const opensOn = sideOf(view, order);
   if (opensOn !== order.side) return;
-  if (onlyReduces(order)) takeBack(context, view, order);
+  if (onlyReduces(order)) takeBack(context, view, order, order.side);
   else protect(context, view, order, tradedAt);
 }
 
 /** The side that the account's managed position has now; null: flat. */
-function sideOf(view: AccountView, { instrumentId, product }: Key): Side | null {
+export function sideOf(view: AccountView, { instrumentId, product }: Key): Side | null {
   const net = view.newestCycle({ instrumentId, product, managedBy: 'OMS' })?.quantity ?? 0;
   if (net === 0) return null;
   return net > 0 ? 'BUY' : 'SELL';
@@ -50,7 +50,7 @@ function protect(context: FillContext, view: AccountView, order: Order, tradedAt
     parentTarget: takeProfit,
   };
   if (group === null) {
-    const begun = insertGroup(context, view, order, { ...terms, mode: 'STOP', reason: null });
+    const begun = beginGroup(context, view, order, order.side, { ...terms, mode: 'STOP', reason: null });
     if (policy === 'oms') tellWatchedByUs(context, view, begun);
     else view.putProtection(nakedSince(view, begun, tradedAt), null);
     return;
@@ -79,23 +79,14 @@ function protect(context: FillContext, view: AccountView, order: Order, tradedAt
   });
 }
 
-/** To be looked at now; what was filled is without its stop since then, and not only since we know of it. */
-function nakedSince(view: AccountView, group: ProtectionGroupRow, tradedAt: Date): ProtectionGroupRow {
-  const since = group.unprotectedSince ?? (tradedAt < view.now ? tradedAt : view.now);
-  return {
-    ...group,
-    unprotectedSince: group.policy === 'exchange' ? since : null,
-    nextLookAt: lookAt(view, 0),
-  };
-}
-
 /**
- * Both ends of a group filled, an exit raced a stop, or a guard filled after its group had ended: what is on the other
- * side now nobody asked for. Where nothing is protected, what an exit does is its owner's.
+ * Both ends of a group filled, an exit raced a stop, a guard filled after its group had ended, or the exchange took an
+ * entry's fill back after it was closed: what is on `side` now nobody asked for. Where nothing is protected, what an
+ * exit does is its owner's.
  */
-function takeBack(context: FillContext, view: AccountView, order: Order): void {
-  if (groupOf(view, order, order.side) !== null) return;
-  const closed = groupOf(view, order, closingSide(order.side)) ?? anyOf(view, order);
+export function takeBack(context: FillContext, view: AccountView, order: Order, side: Side): void {
+  if (groupOf(view, order, side) !== null) return;
+  const closed = groupOf(view, order, closingSide(side)) ?? anyOf(view, order, closingSide(side));
   if (
     closed === null &&
     !isGuard(order) &&
@@ -103,8 +94,12 @@ function takeBack(context: FillContext, view: AccountView, order: Order): void {
   )
     return;
   const net = view.newestCycle({ ...keyOf(order), managedBy: 'OMS' })?.quantity ?? 0;
-  const reason = `${order.role.toLowerCase()} ${order.clientOrderId} filled although the position was closed already`;
-  insertGroup(context, view, order, {
+  const what = `${order.role.toLowerCase()} ${order.clientOrderId}`;
+  const reason =
+    side === order.side
+      ? `${what} filled although the position was closed already`
+      : `a fill of ${what} was taken back after the position was closed`;
+  beginGroup(context, view, order, side, {
     parentOrderId: order.id,
     policy: 'exchange',
     ...{ stopLoss: null, takeProfit: null, parentStop: null, parentTarget: null, trailing: null },
@@ -127,26 +122,7 @@ function keyOf({ instrumentId, product }: Key): Key {
   return { instrumentId, product };
 }
 
-function groupOf(
-  view: AccountView,
-  { instrumentId, product, strategyId }: Key & Pick<Order, 'strategyId'>,
-  side: Side,
-): ProtectionGroupRow | null {
-  return (
-    view
-      .protections()
-      .find(
-        (group) =>
-          group.instrumentId === instrumentId &&
-          group.product === product &&
-          group.strategyId === strategyId &&
-          group.side === side,
-      ) ?? null
-  );
-}
-
-function anyOf(view: AccountView, order: Order): ProtectionGroupRow | null {
-  const side = closingSide(order.side);
+function anyOf(view: AccountView, order: Order, side: Side): ProtectionGroupRow | null {
   return (
     view
       .protections()
@@ -155,66 +131,4 @@ function anyOf(view: AccountView, order: Order): ProtectionGroupRow | null {
           group.instrumentId === order.instrumentId && group.product === order.product && group.side === side,
       ) ?? null
   );
-}
-
-function insertGroup(
-  context: Pick<Context, 'newId'>,
-  view: AccountView,
-  order: Order,
-  terms: Pick<
-    ProtectionGroupRow,
-    | 'parentOrderId'
-    | 'policy'
-    | 'stopLoss'
-    | 'takeProfit'
-    | 'parentStop'
-    | 'parentTarget'
-    | 'trailing'
-    | 'gtt'
-    | 'mode'
-    | 'reason'
-  >,
-): ProtectionGroupRow {
-  const group: ProtectionGroupRow = {
-    accountId: view.account.id,
-    id: context.newId(),
-    ...keyOf(order),
-    exchange: order.exchange,
-    symbol: order.symbol,
-    strategyId: order.strategyId,
-    side: order.side,
-    ...terms,
-    gttNet: null,
-    guardIds: [],
-    cancelledIds: [],
-    cancelTries: {},
-    placed: 0,
-    modified: 0,
-    modifyKeys: {},
-    stopAsked: null,
-    targetAsked: null,
-    stopRefusals: 0,
-    targetRefusals: 0,
-    exitRefusals: 0,
-    retryAt: null,
-    heldQuantity: 0,
-    protectedQuantity: 0,
-    unprotectedSince: null,
-    unprotectedMs: 0,
-    nextLookAt: lookAt(view, 0),
-    createdAt: view.now,
-    updatedAt: view.now,
-    endedAt: null,
-  };
-  view.putProtection(group, {
-    kind: 'ProtectionBegun',
-    data: {
-      policy: terms.policy,
-      mode: terms.mode,
-      stopLoss: terms.stopLoss?.toFixed() ?? null,
-      takeProfit: terms.takeProfit?.toFixed() ?? null,
-      reason: terms.reason,
-    },
-  });
-  return group;
 }

@@ -1,3 +1,4 @@
+import type { ProtectionGroupRow } from '../account-rows.ts';
 import type { Database } from '../client.ts';
 
 /** Instruments that live protection groups of an account are about. */
@@ -9,6 +10,29 @@ export async function readProtectedInstruments(db: Database, accountId: string):
     values: [accountId],
   });
   return rows.map(({ id }) => id);
+}
+
+/** Groups that are looked through for the newest of each holder. */
+const NEWEST_AMONG = 500;
+
+/** The newest group of each holder and side in these instruments, ended ones included, newest first. */
+export async function readNewestProtections(
+  db: Database,
+  accountId: string,
+  instrumentIds: readonly number[],
+): Promise<ProtectionGroupRow[]> {
+  const rows = await db.orm.query.protectionGroups.findMany({
+    where: (g, { and, eq, inArray }) =>
+      and(eq(g.accountId, accountId), inArray(g.instrumentId, [...instrumentIds])),
+    orderBy: (g, { desc }) => [desc(g.createdAt), desc(g.id)],
+    limit: NEWEST_AMONG,
+  });
+  const newest = new Map<string, ProtectionGroupRow>();
+  for (const row of rows) {
+    const key = `${row.instrumentId}/${row.product}/${row.side}/${row.strategyId ?? ''}`;
+    if (!newest.has(key)) newest.set(key, row);
+  }
+  return [...newest.values()];
 }
 
 /** A guard that may still fill: orders that the broker has, or may have. */
