@@ -6,6 +6,10 @@
  * through the HTTP API; those that an order's own terms decide are in controls.test.ts. Every sentence is written out.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BrokerPort } from '../../../src/broker/port.ts';
+import { type Decimal, decimal } from '../../../src/domain/money.ts';
+import { createMarginReader } from '../../../src/market-data/margins.ts';
+import { setTradingState } from '../../../src/services/set-trading-state.ts';
 import { submitOrder } from '../../../src/services/submit-order.ts';
 import { validateOrder } from '../../../src/services/validate-order.ts';
 import { outsideOf } from '../../support/pipeline/outside.ts';
@@ -320,6 +324,49 @@ describe('each control whose limit is an age or a count of the day, through the 
     expect(await ageOf('slow')).toBe(5000);
     expect(await ageOf('other')).toBe(20_000);
     expect(await ageOf('other', 1000)).toBe(1000);
+  });
+
+  it('CIRCUIT_BREAKER: REDUCING refuses what the broker says would raise the margin of what is left', async () => {
+    const { context } = pipeline.parts;
+    const symbols = await pipeline.sql<{ symbol: string; type: string }>(
+      `select symbol, instrument_type as type from instruments where exchange = 'NFO'`,
+    );
+    const nfo = (type: string) => ({
+      ...{ exchange: 'NFO', product: 'NRML', quantity: 75, orderType: 'MARKET', price: null },
+      ...{ symbol: symbols.find((one) => one.type === type)?.symbol, takeProfit: null },
+    });
+    const stops = { FUT: '24000.00', PE: '200.00' } as const;
+    for (const type of ['FUT', 'PE'] as const) {
+      const bought = await judged('hedged', { ...nfo(type), stopLoss: stops[type] });
+      await bought.check();
+      await bought.send();
+      await eventually(async () => expect(await bought.now()).toMatchObject({ status: 'FILLED' }), {
+        what: `${type} to be filled`,
+      });
+    }
+    await setTradingState(context, {
+      ...{ accountId: 'hedged', state: 'REDUCING', scope: 'account', reason: 'expiry', by: 'test' },
+    });
+    // The exchange nets nothing: what the broker would say of a hedge is put into its mouth.
+    const sale = async (says: () => Promise<Decimal>) => {
+      const broker = { getAddedMargin: says } as unknown as BrokerPort;
+      const { peekAdded, refreshAdded } = createMarginReader(
+        () => broker,
+        () => performance.now(),
+        { warn: () => undefined },
+      );
+      const order = await judged('hedged', { ...nfo('PE'), side: 'SELL', stopLoss: null });
+      const margins = { ...context.margins, peekAdded, refreshAdded };
+      await validateOrder({ ...context, margins }, { accountId: 'hedged', orderId: order.order.id });
+      const { status, statusReason } = await order.now();
+      return [status, statusReason];
+    };
+    expect(await sale(async () => decimal(45_000))).toEqual([
+      'REJECTED',
+      'trading is REDUCING (expiry) and the order would raise the margin of what is left by 45,000.00',
+    ]);
+    // What can not be asked keeps nobody from leaving.
+    expect(await sale(() => Promise.reject(new Error('down')))).toEqual(['VALIDATED', null]);
   });
 
   it('ORDER_BUDGET: entries stop where the rest of the day is kept for exits', async () => {

@@ -16,7 +16,7 @@ describe('a limit of the monitor changed at run time', () => {
     pipeline = await startPipeline({
       backend: 'postgres',
       // Polls are scheduled for the accounts of the start: no dispatcher runs here.
-      accounts: ['exposure', 'age', 'exit', 'ratio'],
+      accounts: ['exposure', 'age', 'exit', 'halts', 'flattens', 'ratio'],
       roles: ['validator', 'submitter', 'fillPoller', 'marketData'],
       exchange: { openingFunds: '10000000', volumeCap: 0 },
       environment: { ACCOUNT_BALANCE: '100000', RISK_INTERVAL_MS: '100' },
@@ -116,6 +116,41 @@ describe('a limit of the monitor changed at run time', () => {
       },
       { what: 'the exit to be begun', intervalMs: 100 },
     );
+    await priceBack();
+  });
+
+  it('closes everything at a trip only where AUTO_FLATTEN says so at that moment', async () => {
+    for (const account of ['halts', 'flattens']) {
+      await buy(account, { quantity: 40 });
+      await limit(account, { MAX_DAILY_LOSS: '0.06' });
+    }
+    await limit('flattens', { AUTO_FLATTEN: 'yes' });
+    await pipeline.setPrices({ 'NSE:RELIANCE': '2299.00' });
+    for (const account of ['halts', 'flattens']) {
+      await waitFor(
+        async () => {
+          await look(account);
+          const [row] = await pipeline.sql<{ state: string }>(
+            'select trading_state as state from accounts where id = $1',
+            [account],
+          );
+          return row?.state === 'HALTED';
+        },
+        { what: `${account} to be halted`, intervalMs: 100 },
+      );
+      const [told] = await standing(account, 'kill_switch_triggered');
+      expect(told?.message).toMatch(/, by prices of up to \d+\.\d s ago\); a person must release it$/);
+    }
+    const kinds = async (account: string) =>
+      (
+        await pipeline.sql<{ flatten: boolean }>(
+          `select kind = 'FLATTEN' or coalesce((details ->> 'flatten')::boolean, false) as flatten
+          from operations where account_id = $1`,
+          [account],
+        )
+      ).map(({ flatten }) => flatten);
+    expect(await kinds('halts')).not.toContain(true);
+    expect(await kinds('flattens')).toContain(true);
     await priceBack();
   });
 
