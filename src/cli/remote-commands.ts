@@ -22,6 +22,7 @@ import { newOrder, type OrderOptions, waitMs, withOrderArguments } from './order
 import { addReconcileCommands } from './reconcile-commands.ts';
 import { addStrategyCommands } from './strategy-commands.ts';
 import { addTokenCommands } from './token-commands.ts';
+import { addWatchCommands } from './watch-commands.ts';
 
 interface PlaceOptions extends OrderOptions {
   readonly wait: number;
@@ -36,6 +37,7 @@ export function addRemoteCommands(program: Command): void {
   addTokenCommands(program, say, connect);
   addHookCommands(program, say, connect);
   addStrategyCommands(program, say, connect);
+  addWatchCommands(program, say, connect);
   addBrokerCommands(program, say, apiAddress);
 
   withOrderArguments(program.command('place'))

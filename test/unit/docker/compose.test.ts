@@ -1,32 +1,118 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
-const compose = readFileSync('docker-compose.yml', 'utf8');
+interface Service {
+  readonly image?: string;
+  readonly build?: string;
+  readonly command?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly environment?: Readonly<Record<string, string | number>>;
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly restart?: string;
+  readonly stop_grace_period?: string;
+  readonly network_mode?: string;
+  readonly privileged?: boolean;
+}
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly volumes: Readonly<Record<string, unknown>>;
+}
+
+const TEXT = readFileSync('docker-compose.yml', 'utf8');
+const compose = parse(TEXT, { merge: true }) as Compose;
+const KINDS = readdirSync('workers')
+  .map((file) => file.replace(/\.ts$/, ''))
+  .filter((name) => name !== 'all');
+const SERVERS = ['postgres', 'redis'];
+const ours = Object.entries(compose.services).filter(([name]) => !SERVERS.includes(name));
 
 describe('docker-compose.yml', () => {
+  it('has one service for each kind of worker, which runs it, and no other', () => {
+    expect(ours.map(([name]) => name).sort()).toEqual([...KINDS].sort());
+    for (const [name, service] of ours) {
+      expect(service.command).toEqual(['node', `dist/workers/${name}.js`]);
+      expect(service.build).toBe('.');
+    }
+  });
+
+  it('asks every service how it is, starts it again, and gives it time to end', () => {
+    for (const [name, service] of Object.entries(compose.services)) {
+      expect(service.healthcheck?.test.length, name).toBeGreaterThan(1);
+      expect(service.restart, name).toBe('unless-stopped');
+    }
+    for (const [name, service] of ours) expect(service.stop_grace_period, name).toBe('10s');
+  });
+
+  it('asks each process at a port that it serves', () => {
+    for (const [name, { healthcheck, environment }] of ours) {
+      const port = /127\.0\.0\.1:(\d+)/.exec(healthcheck?.test.join(' ') ?? '')?.[1];
+      const served = { api: '8080', 'paper-exchange': '8081' }[name] ?? String(environment?.['METRICS_PORT']);
+      expect(port, name).toBe(served);
+    }
+  });
+
+  it('waits for the servers, and keeps what must outlive a container in volumes that it names', () => {
+    for (const [name, service] of ours.filter(([one]) => one !== 'paper-exchange')) {
+      expect(service.depends_on, name).toEqual({
+        postgres: { condition: 'service_healthy' },
+        redis: { condition: 'service_healthy' },
+      });
+    }
+    const used = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes);
+    expect(used).toHaveLength(Object.keys(compose.services).length);
+    const names = new Set(used.map((volume) => volume.split(':')[0] ?? ''));
+    expect([...names].sort()).toEqual(Object.keys(compose.volumes).sort());
+  });
+
   it('publishes ports on loopback alone', () => {
-    const published = [...compose.matchAll(/ports: \[(.*)\]/g)].flatMap((match) =>
-      (match[1] ?? '').split(','),
-    );
-    expect(published.map((port) => port.trim())).toEqual(["'127.0.0.1:8080:8080'", "'127.0.0.1:8081:8081'"]);
-    expect(compose.match(/^ *(ports|network_mode|privileged):/gm)).toHaveLength(1);
+    const published = Object.values(compose.services).flatMap(({ ports = [] }) => ports);
+    expect(published).toEqual(['127.0.0.1:8080:8080', '127.0.0.1:8081:8081']);
+    for (const { network_mode, privileged } of Object.values(compose.services)) {
+      expect([network_mode, privileged]).toEqual([undefined, undefined]);
+    }
   });
 
   it('keeps the queues safe: append-only, and nothing is ever evicted', () => {
-    expect(compose).toMatch(/--appendonly, 'yes'/);
-    expect(compose).toMatch(/--maxmemory-policy, noeviction/);
+    const command = compose.services['redis']?.command?.join(' ');
+    expect(command).toContain('--appendonly yes');
+    expect(command).toContain('--maxmemory-policy noeviction');
   });
 
   it('has PostgreSQL 17 with a password of its own, which has no default', () => {
-    expect(compose).toContain('image: postgres:17');
-    expect(compose).toContain('${POSTGRES_PASSWORD:?');
+    expect(compose.services['postgres']?.image).toMatch(/^postgres:17/);
+    expect(compose.services['postgres']?.environment?.['POSTGRES_PASSWORD']).toMatch(
+      /^\$\{POSTGRES_PASSWORD:\?/,
+    );
   });
 
   it('names only variables that the configuration knows', () => {
-    const app = compose.slice(compose.indexOf('  sauda:'), compose.indexOf('\nvolumes:'));
-    const names = [...app.matchAll(/^ {6}([A-Z_]+):/gm)].map((match) => match[1] ?? '');
     const known = readFileSync('.env.example', 'utf8');
-    expect(names).not.toEqual([]);
+    const names = new Set(ours.flatMap(([, { environment }]) => Object.keys(environment ?? {})));
+    expect(names.size).toBeGreaterThan(5);
     for (const name of names) expect(known).toMatch(new RegExp(`^#?${name}=`, 'm'));
+  });
+});
+
+describe('the units of systemd', () => {
+  const unit = (name: string) => readFileSync(`deploy/systemd/${name}`, 'utf8');
+
+  it('run what the build makes, end it as a signal does, and give it more time than it takes', () => {
+    expect(unit('sauda.service')).toContain('dist/workers/all.js');
+    expect(unit('sauda@.service')).toContain('dist/workers/%i.js');
+    for (const text of [unit('sauda.service'), unit('sauda@.service')]) {
+      expect(text).toMatch(/^KillSignal=SIGTERM$/m);
+      expect(text).toMatch(/^TimeoutStopSec=10$/m);
+      expect(text).toMatch(/^NoNewPrivileges=yes$/m);
+      expect(text).toMatch(/^EnvironmentFile=/m);
+    }
+  });
+
+  it('start each kind that needs nothing special; the bot and the exchange are for whoever wants them', () => {
+    const named = [...unit('sauda.target').matchAll(/sauda@([a-z-]+)\.service/g)].map(([, kind]) => kind);
+    const chosen = KINDS.filter((kind) => kind !== 'telegram-bot' && kind !== 'paper-exchange');
+    expect(named.sort()).toEqual(chosen.sort());
   });
 });
