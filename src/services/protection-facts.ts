@@ -7,6 +7,7 @@ import { isFinal } from '../domain/order-status.ts';
 import { type GuardRole, closingSide } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';
 import { exitPrice, sliceQuantity } from '../risk/exits.ts';
+import { positionId } from '../risk/monitor/monitor.ts';
 import type { GroupFacts, Guard, GuardCommand } from '../risk/protection/plan.ts';
 import { isAtTarget, isBeyondStop, isOutsideBand, stopTerms } from '../risk/protection/stop-terms.ts';
 import type { Context } from './context.ts';
@@ -63,7 +64,7 @@ export function factsOf(
     target: group.takeProfit,
     isTargetPassed: isAtTarget(group.takeProfit, side, price),
     exitPrice: exitPrice(side, instrument, price),
-    isClosing: isClosing(view, group) || (leaving > 0 && leaving >= held),
+    isClosing: isClosing(view, group) || isRebased(view, group) || (leaving > 0 && leaving >= held),
     leaving,
     waitsForOther: waitsForOther(view, group, withinMs),
     mayPlace: {
@@ -152,6 +153,19 @@ function flattensOf(
         (details.strategyId === null || details.strategyId === strategyId) &&
         details.keys[`${instrumentId}/${product}`]?.givenUp == null,
     );
+}
+
+/**
+ * The share may be another one since last night (a split, a bonus): a stop at its old price would sell it at once. The
+ * monitor has told a person so; until the alert is acknowledged or ends, protection stands aside, and that is told, too.
+ */
+function isRebased(view: AccountView, { instrumentId, product }: ProtectionGroupRow): boolean {
+  const own = view
+    .openPositions()
+    .find((row) => row.managedBy === 'OMS' && row.instrumentId === instrumentId && row.product === product);
+  if (own === undefined) return false;
+  const suspected = view.standingAlert(`risk:corporate_action_suspected:${positionId(own)}`);
+  return suspected !== null && suspected.acknowledgedAt === null;
 }
 
 /**

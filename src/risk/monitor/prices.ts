@@ -47,7 +47,7 @@ function judge(input: MonitorInput, position: MonitoredPosition): Told | null {
     case 'REBASED':
       return told(
         'corporate_action_suspected',
-        `${named(position)}: the broker's previous close is more than 10% off ours; the position is kept out of halts until a person has looked`,
+        `${named(position)}: the broker's previous close is more than 10% off ours; the position is kept out of halts until a person has looked. No stop of its old price is placed and nothing is sold by it meanwhile: approve the split or bonus that reconciliation proposes, or move the stop, and acknowledge this`,
       );
   }
 }

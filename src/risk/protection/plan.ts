@@ -73,7 +73,7 @@ export interface GroupFacts {
   readonly isTargetPassed: boolean;
   /** Limit of an exit that trades now; null: no price is known. */
   readonly exitPrice: Decimal | null;
-  /** A flatten closes this position: it takes our orders out of its way itself. */
+  /** A flatten closes this position and takes our orders out of its way itself, or a person is to look at it first. */
   readonly isClosing: boolean;
   /** Units of `held` that a flatten of a part closes: the rest keeps its stop. */
   readonly leaving: number;

@@ -1,14 +1,16 @@
 /** A GTT over a night: what the next day does to its position, it follows (controls.md H.1.c, H.1.d). */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { OrderRow } from '../../../src/db/account-rows.ts';
+import { acknowledgeAlert } from '../../../src/services/acknowledge-alert.ts';
 import { closePositions } from '../../../src/services/close-positions.ts';
+import { protectAccount } from '../../../src/services/protect-account.ts';
 import type { Running } from '../../../src/runtime/roles.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
 import { outsideOf } from '../../support/pipeline/outside.ts';
 import { freshAccount, guardedOf } from '../../support/pipeline/protection.ts';
 import type { OrderFields } from '../../support/pipeline/requests.ts';
 import { ALL_ROLES, onEachBackend, type Pipeline, startPipeline } from '../../support/pipeline.ts';
-import { eventually } from '../../support/wait.ts';
+import { eventually, waitFor } from '../../support/wait.ts';
 
 interface Gtt {
   readonly id: number;
@@ -87,5 +89,49 @@ onEachBackend((backend) => {
     expect((await hasOne(grown, 30)).id).toBe(before.get(grown));
     await guardedOf(pipeline, grown).protects(30);
     await expectInvariants(pipeline.sql);
+  });
+
+  it('a share that may have been split over night is not sold by its old stop until a person has looked', async () => {
+    const account = await freshAccount(pipeline, 'split');
+    const guarded = guardedOf(pipeline, account);
+    const { context } = pipeline.parts;
+    await filled(account, { quantity: 20 });
+    await guarded.protects(20);
+    // Our close of the day before is twice the broker's.
+    await pipeline.sql('update positions set previous_close = 4900 where account_id = $1', [account]);
+    const suspected = await waitFor(
+      async () => {
+        const [alert] = await pipeline.sql<{ id: string }>(
+          `select id from alerts where account_id = $1 and type = 'corporate_action_suspected' and cleared_at is null`,
+          [account],
+        );
+        return alert?.id;
+      },
+      { what: 'the suspicion' },
+    );
+    const [stop] = await guarded.stops();
+    await outsideOf(pipeline, account).end(stop?.order_id ?? '', 'CANCELLED', 'the day is over');
+    await eventually(
+      async () =>
+        expect(
+          await pipeline.sql(`select status from orders where account_id = $1 and role = 'STOP'`, [account]),
+        ).toEqual([{ status: 'CANCELLED' }]),
+      { what: 'the end of the stop' },
+    );
+    await pipeline.setPrices({ 'NSE:RELIANCE': '2420.00' });
+    await pipeline.readPrices(pipeline.parts);
+    for (let look = 0; look < 3; look++) await protectAccount(context, { accountId: account });
+    expect(
+      await pipeline.sql(`select role from orders where account_id = $1 order by created_at`, [account]),
+    ).toEqual([{ role: 'ENTRY' }, { role: 'STOP' }]);
+    expect(await guarded.net()).toBe(20);
+
+    const seen = await acknowledgeAlert(context, {
+      accountId: account,
+      ...{ alertId: suspected, strategyId: null },
+      actor: 'a person',
+    });
+    expect(seen.ok).toBe(true);
+    await guarded.isFlat();
   });
 });
