@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, connectDatabase } from '../../../src/db/client.ts';
+import { DatabaseNotReachableError } from '../../../src/db/connection.ts';
 import { migrate } from '../../../src/db/migrate.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { type TcpProxy, startTcpProxy } from '../../support/tcp-proxy.ts';
@@ -71,6 +72,15 @@ describe('a start', () => {
   it('with nothing to migrate waits for no other, also for one that died while it held the lock', async () => {
     await db.urgent.query('select pg_advisory_lock(7283201)');
     await migrate(test.url);
+  });
+
+  it('that the database does not answer says so, and does not wait for ever', async () => {
+    const holder = await db.reads.connect();
+    await holder.query('begin');
+    await holder.query('lock table drizzle.__drizzle_migrations in access exclusive mode');
+    await expect(migrate(test.url)).rejects.toThrow(DatabaseNotReachableError);
+    await holder.query('rollback');
+    holder.release();
   });
 });
 
