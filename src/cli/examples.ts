@@ -25,6 +25,8 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   resume: ['sauda resume --reason "checked"'],
   flatten: ['sauda flatten', 'sauda flatten NSE:INFY --product MIS'],
   reconcile: ['sauda reconcile'],
+  differences: ['sauda differences'],
+  adjust: ['sauda adjust NSE:RELIANCE MIS 0 --reason "sold at the counter"'],
   approve: ['sauda approve RUN 0 --reason "sold at the counter"'],
   queues: ['sauda queues'],
   'queue/jobs': ['sauda queue jobs submit --state failed'],
