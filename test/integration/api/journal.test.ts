@@ -61,6 +61,10 @@ async function alertId(): Promise<string> {
 
 let names = 0;
 const fresh = () => `made-${(names += 1)}`;
+const hook = () => {
+  const name = fresh();
+  return { name, strategyId: name, instruments: ['NSE:INFY'], maxQuantity: 10 };
+};
 
 /** One call of every endpoint that changes something. */
 const CALLS: Readonly<Record<string, () => Promise<readonly [string, SendOptions]>>> = {
@@ -98,6 +102,11 @@ const CALLS: Readonly<Record<string, () => Promise<readonly [string, SendOptions
   'DELETE /v1/tokens/{id}': async () => {
     const { json } = await api.send('POST', '/v1/tokens', { body: { name: 'gone', role: 'viewer' } });
     return [`/v1/tokens/${json.id as string}`, {}];
+  },
+  'POST /v1/hooks': async () => ['/v1/hooks', { body: hook() }],
+  'DELETE /v1/hooks/{id}': async () => {
+    const { json } = await api.send('POST', '/v1/hooks', { body: hook() });
+    return [`/v1/hooks/${json.id as string}`, {}];
   },
   'POST /v1/queues/{name}/pause': async () => ['/v1/queues/alert/pause', { body: { reason } }],
   'POST /v1/queues/{name}/resume': async () => ['/v1/queues/alert/resume', { body: { reason } }],

@@ -20,6 +20,9 @@ import { type OrderFields, RESTING } from '../../support/pipeline/requests.ts';
 import { eventually } from '../../support/wait.ts';
 import { onEachBackend, type Pipeline, startPipeline } from '../../support/pipeline.ts';
 
+/** But for the last call before 06:00 IST, which comes or not by when the tests are run. */
+const TOLD = `select type from alerts where condition not like '%:day-end' order by at, id`;
+
 onEachBackend((backend) => {
   describe('a trading day', () => {
     let pipeline: Pipeline;
@@ -414,7 +417,7 @@ onEachBackend((backend) => {
         expect(reads.length).toBeGreaterThanOrEqual(3);
         await control(pipeline.exchange, 'POST', '/orders/show');
         await expect.poll(async () => (await pipeline.order(order.id)).status).toBe('OPEN');
-        const told = await pipeline.sql<{ type: string }>('select type from alerts order by at, id');
+        const told = await pipeline.sql<{ type: string }>(TOLD);
         expect(told.map(({ type }) => type).sort()).toEqual([
           'late_twin',
           'order_never_placed',
@@ -437,7 +440,7 @@ onEachBackend((backend) => {
         const order = await pipeline.place({ maxAgeMs: 0 });
         await eventually(
           async () => {
-            const told = await pipeline.sql<{ type: string }>('select type from alerts order by at, id');
+            const told = await pipeline.sql<{ type: string }>(TOLD);
             expect(told.map(({ type }) => type)).toEqual(['order_unknown']);
           },
           { what: 'a person to be asked' },
