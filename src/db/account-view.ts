@@ -3,6 +3,7 @@ import { positionKeyText, type PositionKey } from '../domain/account.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import { canonicalJson } from '../domain/journal.ts';
 import {
+  FAST_PATH_GRACE_MS,
   type FinishedOrder,
   type LiveOrder,
   type Order,
@@ -328,7 +329,8 @@ export class AccountView {
 
   insertOrder(order: Order): void {
     assert(!this.set<Order>('orders').rows.has(order.id), `order ${order.id} is new`);
-    this.set<Partial<OrderRow>>('orders').put(order.id, { ...order, stepFailures: 0, parkedAt: null });
+    const row = this.inRealTime(order);
+    this.set<Partial<OrderRow>>('orders').put(order.id, { ...row, stepFailures: 0, parkedAt: null });
     this.note('OrderAccepted', order.id, plainTerms(order));
   }
 
@@ -336,12 +338,22 @@ export class AccountView {
   apply(order: Order, event: OrderEvent): Order {
     const current = this.order(order.id) ?? order;
     assert(current.version === order.version, `order ${order.id}: work holds an old version`);
-    const next = evolve(current, event, this.now);
+    const next = this.inRealTime(evolve(current, event, this.now));
     this.set<Partial<OrderRow>>('orders').put(order.id, { ...next, stepFailures: 0, parkedAt: null });
     const { kind, ...data } = event;
     this.note(kind, order.id, data);
     if (isFinal(next.status) && next.status !== current.status) this.tellOutcome(next);
     return next;
+  }
+
+  /**
+   * The next step of an order is due by the real clock, as leases and deadlines are. The domain counts it from the
+   * database's clock, which tests move: moved ahead, a step whose job was lost would be due only when time got there.
+   */
+  private inRealTime(order: Order): Order {
+    const soon = this.now.getTime() + FAST_PATH_GRACE_MS;
+    if (order.nextStepAt?.getTime() !== soon) return order;
+    return { ...order, nextStepAt: new Date(this.real.realNow.getTime() + FAST_PATH_GRACE_MS) };
   }
 
   /**

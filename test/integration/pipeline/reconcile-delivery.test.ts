@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseHoldings } from '../../../src/broker/kite/rows.ts';
 import type { BrokerHolding, BrokerPort, BrokerPosition } from '../../../src/broker/port.ts';
 import { decimal } from '../../../src/domain/money.ts';
@@ -7,17 +7,17 @@ import { adjustPosition } from '../../../src/services/adjust-position.ts';
 import type { Context } from '../../../src/services/context.ts';
 import { reconcileAccount } from '../../../src/services/reconcile-account.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
-import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
+import { onEachBackend, type Pipeline, startPipeline } from '../../support/pipeline.ts';
 
 const ACCOUNTS = ['split', 'guarded', 'bonus', 'sold', 'moved', 'emptied', 'gift'];
 
 /** Delivery that was bought on other days; what the broker holds of it is the test's word. */
-describe('reconciling delivery', () => {
+onEachBackend((backend) => {
   let pipeline: Pipeline;
 
   beforeAll(async () => {
     pipeline = await startPipeline({
-      backend: 'postgres',
+      backend,
       // Without the dispatcher, which makes runs of its own when one is overdue.
       roles: ['validator', 'submitter', 'fillPoller', 'marketData'],
       accounts: ['main', ...ACCOUNTS],
