@@ -35,14 +35,17 @@ export async function converge(world: World, ledger: Ledger): Promise<number> {
           and c.state <> 'DONE') as pending
       from orders o where o.finished_at is null`,
     );
-    const [operations] = await world.ask<{ count: number }>(
-      `select count(*)::int as count from operations where state = 'RUNNING'`,
+    // A cancel may still be without its answer when the book has shown that its order ended.
+    const [going] = await world.ask<{ operations: number; commands: number }>(
+      `select (select count(*)::int from operations where state = 'RUNNING') as operations,
+        (select count(*)::int from order_commands where state <> 'DONE') as commands`,
     );
-    if (live.length === 0 && operations?.count === 0) return performance.now() - began;
+    if (live.length === 0 && going?.operations === 0 && going.commands === 0)
+      return performance.now() - began;
     if (performance.now() - began > deadlineMs) {
       const left = live.slice(0, 8).map((row) => `${row.account_id}/${row.id} ${row.status}`);
       ledger.violations.push(
-        `${live.length} orders and ${operations?.count ?? 0} operations did not end in ${deadlineMs} ms: ${left.join(', ')}`,
+        `${live.length} orders, ${going?.operations ?? 0} operations and ${going?.commands ?? 0} commands did not end in ${deadlineMs} ms: ${left.join(', ')}`,
       );
       return performance.now() - began;
     }
