@@ -66,7 +66,8 @@ export const ALERT_TYPES = {
   missing_stop: 'ALWAYS',
   stale_price: 'OPTIONAL',
   implausible_price: 'OPTIONAL',
-  corporate_action_suspected: 'OPTIONAL',
+  // Protection stands aside until a person has seen it.
+  corporate_action_suspected: 'ALWAYS',
   unprotected_position: 'ALWAYS',
   unprotected_overnight: 'OPTIONAL',
   protection_overfilled: 'ALWAYS',

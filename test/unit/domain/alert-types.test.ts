@@ -30,6 +30,8 @@ it('what says that trading is stopped, in doubt or out of sight can not be off',
     ...(['order_rejected', 'command_failed', 'order_unknown', 'kill_switch_triggered'] as const),
     ...(['daily_loss_limit', 'drawdown_limit', 'position_loss_limit'] as const),
     ...(['reconciliation_difference', 'worker_down', 'broker_session_expired'] as const),
+    // Until it is acknowledged no stop of the old price is placed.
+    'corporate_action_suspected' as const,
   ]) {
     expect(canBeOff(type), type).toBe(false);
   }
