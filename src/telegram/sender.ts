@@ -12,7 +12,7 @@ export interface Pace {
 }
 
 /** Telegram takes about a message a second in a chat, and 20 a minute in a group: one in three seconds. */
-const PACE: Pace = { chatMs: 1050, groupMs: 3050 };
+export const PACE: Pace = { chatMs: 1050, groupMs: 3050 };
 /** After a flood without a time. */
 const REST_MS = 5000;
 

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RoleName } from '../../support/pipeline.ts';
+import { PACE, Sender } from '../../../src/telegram/sender.ts';
+import { plain } from '../../../src/telegram/rich-text.ts';
 import { ASHA, type Desk, GROUP, startDesk } from '../../support/telegram/desk.ts';
 import { startWorkerProcess } from '../../support/pipeline/worker-process.ts';
 import { eventually } from '../../support/wait.ts';
@@ -161,6 +163,23 @@ describe('alerts in a chat', () => {
     );
     await fake.listen();
     await desk.next(ASHA.id, 'during an outage');
+  });
+
+  it('keeps to 20 messages a minute in a group, whichever process sends, and is never asked to wait', async () => {
+    // A minute of the fake is three seconds of ours, and so is the pace: 45 messages are more than two minutes.
+    const times = 20;
+    desk = await startDesk({ roles: [], bot: false, chatClock: () => performance.now() * times });
+    const { database, telegram } = desk.pipeline.parts;
+    const pace = { chatMs: PACE.chatMs / times, groupMs: PACE.groupMs / times };
+    const senders = [1, 2].map(() => new Sender(database, telegram!.chat, 'PAPER', pace));
+    for (let n = 0; n < 45; n += 1) {
+      await senders[n % 2]!.send(String(GROUP.id), plain(`number ${n}`), { mostMs: 60_000 });
+    }
+    expect(desk.fake.callsOf('sendMessage').map(({ status }) => status)).toEqual(Array(45).fill(200));
+    const arrived = desk.fake.callsOf('sendMessage').map(({ atMs }) => atMs * times);
+    for (let n = 20; n < 45; n += 1) expect(arrived[n]! - arrived[n - 20]!).toBeGreaterThanOrEqual(60_000);
+    // As fast as that allows: a pace of half of it would be as safe, and late.
+    expect(PACE.groupMs * 20).toBeLessThan(70_000);
   });
 
   it('follows a group that became a supergroup, and says what to set', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createStrategy } from '../../../src/services/create-strategy.ts';
 import { openAccount } from '../../../src/services/open-account.ts';
 import { ALL_ROLES } from '../../support/pipeline.ts';
 import {
@@ -170,6 +171,37 @@ describe('starting again', () => {
       expect(await state()).toBe('HALTED');
     },
   );
+
+  it('/pause of more than a minute ago is refused, and one of a moment ago asks', async () => {
+    const { context } = desk.pipeline.parts;
+    const made = { name: null, enabled: true, limits: {}, reason: 'a test' };
+    await createStrategy(context, { accountId: 'main', actor: 'test', id: 'late', ...made });
+    const isEnabled = () => desk.pipeline.sql(`select enabled from strategies where id = 'late'`);
+    const before = desk.fake.inChat(ASHA.id).length;
+    desk.fake.say(ASHA, IN_ASHAS, '/pause late it misbehaves', { agoSeconds: 75 });
+    const refusal = await desk.next(ASHA.id, 'Refused', before);
+    expect(refusal.text).toMatch(/Refused: \/pause was sent at .* IST, 1 min \d+ s ago/);
+    expect(refusal.buttons).toEqual([]);
+    desk.fake.say(ASHA, IN_ASHAS, '/pause late it misbehaves', { agoSeconds: 30 });
+    const question = await desk.next(ASHA.id, 'late', desk.fake.inChat(ASHA.id).indexOf(refusal) + 1);
+    expect(question.buttons.map(({ text }) => text)).toEqual(['Confirm', 'Cancel']);
+    expect(await isEnabled()).toEqual([{ enabled: true }]);
+    await desk.press(ASHA, question, 'Confirm');
+    await eventually(async () => expect(await isEnabled()).toEqual([{ enabled: false }]), {
+      what: 'the pause',
+    });
+  });
+
+  it('with a code that was sent more than a minute ago does nothing, and says so', async () => {
+    await haltNow();
+    const question = await desk.ask(ASHA, '/resume');
+    await desk.press(ASHA, question, 'Continue');
+    await eventually(() => expect(question.text).toMatch(/Type \d{4}/), { what: 'the code' });
+    const before = desk.fake.inChat(ASHA.id).length;
+    desk.fake.say(ASHA, IN_ASHAS, /Type (\d{4})/.exec(question.text)![1]!, { agoSeconds: 75 });
+    await desk.next(ASHA.id, /Refused: the code was sent 1 min \d+ s ago/, before);
+    expect(await state()).toBe('HALTED');
+  });
 
   it('with a code that is typed too late does nothing', async () => {
     await haltNow();

@@ -57,10 +57,38 @@ describe('the fake Bot API', () => {
     expect(fake.messages).toEqual([]);
   });
 
-  it('takes one message a second in a chat, 20 a minute in a group, and says how long to wait', async () => {
+  it('takes one message a second in a chat, and says how long to wait', async () => {
     expect((await send({})).ok).toBe(true);
     expect(await send({})).toMatchObject({ ok: false, error_code: 429, parameters: { retry_after: 1 } });
     expect((await send({ chat_id: 6 })).ok).toBe(true);
+  });
+
+  it('takes 20 messages of any minute in a group, and any number in a private chat, by its clock', async () => {
+    let nowMs = 0;
+    const minute = await startFakeBotApi({ clock: () => nowMs });
+    const to = async (chatId: number): Promise<Answer> => {
+      const body = JSON.stringify({ chat_id: chatId, text: 'x' });
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(`${minute.url}/bot${FAKE_TOKEN}/sendMessage`, {
+        ...{ method: 'POST', headers, body },
+      });
+      return (await answer.json()) as Answer;
+    };
+    try {
+      for (let n = 0; n < 20; n += 1) {
+        for (const chatId of [-5, 5]) expect((await to(chatId)).ok, `${n} of ${chatId}`).toBe(true);
+        nowMs += 2000;
+      }
+      expect((await to(5)).ok).toBe(true);
+      expect(await to(-5)).toMatchObject({ error_code: 429, parameters: { retry_after: 20 } });
+      nowMs += 19_999;
+      expect(await to(-5)).toMatchObject({ error_code: 429, parameters: { retry_after: 1 } });
+      nowMs += 1;
+      expect((await to(-5)).ok).toBe(true);
+      expect(minute.inChat(-5)).toHaveLength(21);
+    } finally {
+      await minute.close();
+    }
   });
 
   it('knows its token, ends the older of two pollers, and answers no poll beside a webhook', async () => {

@@ -120,6 +120,14 @@ describe('trading, told and stopped from a phone', () => {
     expect((await desk.ask(ASHA, `/resolve ${order.clientOrderId} perhaps`)).text).toContain(
       '/resolve ORDER adopt',
     );
+    for (const decision of ['never', 'adopt']) {
+      const before = desk.fake.inChat(ASHA.id).length;
+      const said = `/resolve ${order.clientOrderId} ${decision}`;
+      desk.fake.say(ASHA, privateOf(ASHA), said, { agoSeconds: 75 });
+      const refusal = await desk.next(ASHA.id, /Refused: \/resolve was sent at .* 1 min \d+ s ago/, before);
+      expect(refusal.buttons).toEqual([]);
+    }
+    expect((await pipeline.order(order.id)).status).toBe('UNKNOWN');
     const question = await confirm(`/resolve ${order.clientOrderId} never`, 'Continue');
     const told = await desk.next(ASHA.id, 'is REJECTED', await typeCode(question));
     expect(told.text).toContain('decided in Telegram');

@@ -55,6 +55,8 @@ export interface DeskOptions extends Partial<PipelineOptions> {
   readonly handlingMs?: number;
   /** 0: a chat takes any number of messages, and the bot sends them as fast. */
   readonly chatGapMs?: 0;
+  /** By which the fake measures the limits of chats, milliseconds. */
+  readonly chatClock?: () => number;
 }
 
 export const TELEGRAM = (fake: FakeBotApi): Record<string, string> => ({
@@ -65,7 +67,11 @@ export const TELEGRAM = (fake: FakeBotApi): Record<string, string> => ({
 });
 
 export async function startDesk(options: DeskOptions = {}): Promise<Desk> {
-  const fake = await startFakeBotApi(options.chatGapMs === undefined ? {} : { chatGapMs: options.chatGapMs });
+  const { chatGapMs, chatClock } = options;
+  const fake = await startFakeBotApi({
+    ...(chatGapMs === undefined ? {} : { chatGapMs }),
+    ...(chatClock === undefined ? {} : { clock: chatClock }),
+  });
   const pipeline = await startPipeline({
     backend: 'postgres',
     ...options,

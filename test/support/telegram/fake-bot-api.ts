@@ -60,6 +60,8 @@ export interface FakeBotApiOptions {
   /** Telegram's limits of a chat, milliseconds between messages; 0: none. */
   readonly chatGapMs?: number;
   readonly port?: number;
+  /** Milliseconds by which the limits of chats are measured; default real time. */
+  readonly clock?: () => number;
 }
 
 interface Update {
@@ -86,6 +88,7 @@ export class FakeBotApi {
   readonly #faults = new FaultList();
   readonly #chats: Chats;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
+  readonly #clock: () => number;
   readonly #startedMs = performance.now();
   #updates: Update[] = [];
   #nextUpdateId = 700_000_001;
@@ -97,6 +100,7 @@ export class FakeBotApi {
 
   constructor(options: FakeBotApiOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? (() => performance.now());
     this.#chats = new Chats(options.chatGapMs ?? 1000);
   }
 
@@ -301,7 +305,7 @@ export class FakeBotApi {
     const shown = shownOf(payload);
     if (typeof shown === 'string') return refused(400, `Bad Request: ${shown}`);
     const chatId = Number(payload['chat_id']);
-    const waitMs = this.#chats.take(chatId, performance.now());
+    const waitMs = this.#chats.take(chatId, this.#clock());
     if (waitMs > 0) {
       const retryAfter = Math.max(1, Math.ceil(waitMs / 1000));
       return refused(429, `Too Many Requests: retry after ${retryAfter}`, { retry_after: retryAfter });
