@@ -8,6 +8,7 @@ import {
 import {
   type DueDelivery,
   isStanding,
+  isAnythingDue,
   readDueDeliveries,
   recordDelivery,
   routeAlerts,
@@ -46,6 +47,8 @@ export async function deliverAlerts(
   await routeAlerts(context.db, routesOf(context.alertChannels));
   const { escalatesAfterMs } = channel;
   if (escalatesAfterMs !== undefined) await routeEscalations(context.db, channel.name, escalatesAfterMs);
+  // Most looks end here: a lease and its reads are for those that find something.
+  if (!(await isAnythingDue(context.db, channel.name))) return 0;
   const holder = `${context.processName}/${context.newId()}`;
   const held = { lease: `alerts:${channel.name}`, holder, atMostMs: RUN_MS + LONGEST_DELIVERIES_MS };
   const delivered = await holdLease(context.db, held, () =>

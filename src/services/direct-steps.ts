@@ -1,13 +1,11 @@
-import { type DueCommand, type DueOrder, readDueCommands, readDueOrders } from '../db/stores/step-store.ts';
+import { type DueCommand, type DueOrder, readDueSteps } from '../db/stores/due-store.ts';
 import type { Context } from './context.ts';
-import { readPausedQueues } from './keep-queue-pauses.ts';
 import { nextQueue } from './next-step.ts';
 import { runStep } from './run-step.ts';
 import { sendCommand } from './send-command.ts';
 import { submitOrder } from './submit-order.ts';
 import { validateOrder } from './validate-order.ts';
 
-const DUE_AT_ONCE = 500;
 /** Steps side by side: a burst must pass while it is young, also where each call takes the broker a second. */
 const STEPS_AT_ONCE = 16;
 /** A step that is still due right after it ran is left for a while, milliseconds. */
@@ -20,11 +18,14 @@ export interface DueSteps {
   readonly orders: readonly DueOrder[];
 }
 
-export async function readDueSteps(context: Context): Promise<DueSteps> {
-  const paused = await readPausedQueues(context);
-  const commands = paused.has('command') ? [] : await readDueCommands(context.db, DUE_AT_ONCE);
-  const orders = await readDueOrders(context.db, DUE_AT_ONCE);
-  return { paused, commands, orders: orders.filter((order) => !paused.has(nextQueue(order) ?? '')) };
+/** What is due, without the steps of queues that are paused. */
+export function stepsToRun(due: Awaited<ReturnType<typeof readDueSteps>>): DueSteps {
+  const paused = new Set(due.paused.map(({ queue }) => queue));
+  return {
+    paused,
+    commands: paused.has('command') ? [] : due.commands,
+    orders: due.orders.filter((order) => !paused.has(nextQueue(order) ?? '')),
+  };
 }
 
 interface Step {
@@ -75,7 +76,7 @@ export function createDirectSteps(context: Context): DirectSteps {
     if (reading) return;
     reading = true;
     try {
-      waiting = stepsOf(context, await readDueSteps(context), afterMs);
+      waiting = stepsOf(context, stepsToRun(await readDueSteps(context.db)), afterMs);
       fill();
     } catch (error) {
       context.log.warn({ err: error }, 'due steps could not be read again');

@@ -1,16 +1,7 @@
-import { readOverdueChannels } from '../db/stores/alert-delivery-store.ts';
+import { type DueCommand, type DueOrder, readDue } from '../db/stores/due-store.ts';
 import { takeLease } from '../db/stores/lease-store.ts';
 import { sweepQueueRecords } from '../db/stores/queue-store.ts';
-import { readDueProtections } from '../db/stores/protection-store.ts';
-import { readDueOperations } from '../db/stores/operation-store.ts';
-import {
-  type DueCommand,
-  type DueOrder,
-  readOverduePolls,
-  readOverdueReconciliations,
-  readOverdueRisk,
-  readTradingAccounts,
-} from '../db/stores/step-store.ts';
+import { readTradingAccounts } from '../db/stores/step-store.ts';
 import { orderJobId } from '../queues/names.ts';
 import type { Queues, Schedule } from '../queues/queues.ts';
 import { failpoint } from '../lib/failpoint.ts';
@@ -19,7 +10,7 @@ import { checkRisk } from './check-risk.ts';
 import type { Context } from './context.ts';
 import { createDirectRuns } from './direct-runs.ts';
 import { deliverAlerts } from './deliver-alerts.ts';
-import { createDirectSteps, readDueSteps } from './direct-steps.ts';
+import { createDirectSteps, stepsToRun } from './direct-steps.ts';
 import { keepGtts } from './keep-gtts.ts';
 import { keepQueuePauses } from './keep-queue-pauses.ts';
 import { nextQueue } from './next-step.ts';
@@ -36,12 +27,13 @@ import { tellWorkersDown } from './watch-workers.ts';
 const LEASE_MS = 5000;
 /** A step that was due this long ago and has not begun is run here: the path when a worker is down. */
 const DIRECT_AFTER_MS = 2000;
-const DUE_AT_ONCE = 500;
 const DIRECT_AT_ONCE = 4;
 /** Looks at protection that run at once; further ones wait for their turn in this beat. */
 const GUARDS_AT_ONCE = 8;
 /** How many beats lie between two looks at the schedules. */
 const SCHEDULES_EVERY = 5;
+
+type Due = Awaited<ReturnType<typeof readDue>>;
 
 export interface Dispatcher {
   /** One look; call it every second. True when this process is the leader. */
@@ -79,16 +71,16 @@ export function createDispatcher(context: Context, queues: DispatcherQueues): Di
       .catch((error: unknown) => context.log.error({ err: error, name }, 'a direct run failed'))
       .finally(() => under.delete(name));
   };
-  const operate = async (afterMs: number): Promise<void> => {
-    for (const operation of await readDueOperations(context.db, DUE_AT_ONCE)) {
+  const operate = async (due: Due, afterMs: number): Promise<void> => {
+    for (const operation of due.operations) {
       const { accountId, operationId: id, overdueMs } = operation;
       if (overdueMs >= afterMs)
         runDirectly(`operation:${id}`, () => runOperation(context, operation), operating);
       else await enqueueOperation(context, { accountId, id, state: 'RUNNING' });
     }
   };
-  const protect = async (): Promise<void> => {
-    for (const { accountId } of await readDueProtections(context.db, DUE_AT_ONCE)) {
+  const protect = (due: Due): void => {
+    for (const { accountId } of due.protections) {
       const look = async () => {
         const { hasGtts } = await protectAccount(context, { accountId });
         if (hasGtts) runDirectly(`gtt:${accountId}`, () => keepGtts(context, { accountId }), netting);
@@ -96,28 +88,32 @@ export function createDispatcher(context: Context, queues: DispatcherQueues): Di
       guarding.run(`protect:${accountId}`, look);
     }
   };
-  const readBroker = async (isHeard: boolean, paused: ReadonlySet<string>): Promise<void> => {
-    const { pollIntervalMs, reconcileIntervalMs } = context.settings;
-    const pollAfterMs = overdueAfter(pollIntervalMs, isHeard);
-    for (const accountId of paused.has('poll') ? [] : await readOverduePolls(context.db, pollAfterMs)) {
+  const readBroker = (due: Due, paused: ReadonlySet<string>): void => {
+    for (const { accountId } of paused.has('poll') ? [] : due.polls) {
       runDirectly(`poll:${accountId}`, () => pollAccount(context, accountId), polling);
     }
-    if (paused.has('reconcile')) return;
-    const afterMs = overdueAfter(reconcileIntervalMs, isHeard);
-    for (const accountId of await readOverdueReconciliations(context.db, afterMs)) {
+    for (const { accountId } of paused.has('reconcile') ? [] : due.reconciliations) {
       const startedBy = context.processName;
       runDirectly(accountId, () => reconcileAccount(context, accountId, { startedBy }), reconciling);
     }
   };
-  const watch = async (isHeard: boolean, paused: ReadonlySet<string>): Promise<void> => {
-    const riskAfterMs = overdueAfter(context.settings.monitor.intervalMs, isHeard);
-    for (const accountId of paused.has('risk') ? [] : await readOverdueRisk(context.db, riskAfterMs)) {
+  const watch = (due: Due, paused: ReadonlySet<string>): void => {
+    for (const { accountId } of paused.has('risk') ? [] : due.risk) {
       runDirectly(`risk:${accountId}`, () => checkRisk(context, accountId), watching);
     }
-    const channels = paused.has('alert') ? [] : context.alertChannels.map(({ name }) => name);
-    for (const channel of await readOverdueChannels(context.db, channels, DIRECT_AFTER_MS)) {
+    for (const { channel } of paused.has('alert') ? [] : due.channels) {
       runDirectly(`alert:${channel}`, () => deliverAlerts(context, channel), telling);
     }
+  };
+  const readAll = (isHeard: boolean): Promise<Due> => {
+    const { pollIntervalMs, reconcileIntervalMs, monitor } = context.settings;
+    return readDue(context.db, {
+      pollMs: overdueAfter(pollIntervalMs, isHeard),
+      reconcileMs: overdueAfter(reconcileIntervalMs, isHeard),
+      riskMs: overdueAfter(monitor.intervalMs, isHeard),
+      channelMs: DIRECT_AFTER_MS,
+      channels: context.alertChannels.map(({ name }) => name),
+    });
   };
 
   return {
@@ -128,13 +124,15 @@ export function createDispatcher(context: Context, queues: DispatcherQueues): Di
       // Asked once a beat: what would only wait for a dead queue is not tried.
       const isHeard = (await queues.ping()).ok;
       const afterMs = isHeard ? DIRECT_AFTER_MS : 0;
-      const due = await readDueSteps(context);
+      const all = await readAll(isHeard);
+      const due = stepsToRun(all);
       const { paused } = due;
-      if (!paused.has('operation')) await operate(afterMs);
+      // None of these waits: what is enqueued comes last, where it can hold up nothing.
       steps.run(due, afterMs);
-      await protect();
-      await readBroker(isHeard, paused);
-      await watch(isHeard, paused);
+      protect(all);
+      readBroker(all, paused);
+      watch(all, paused);
+      if (!paused.has('operation')) await operate(all, afterMs);
       if (beats++ % SCHEDULES_EVERY === 0) {
         runDirectly('queue records', () => sweepQueueRecords(context.db), telling);
         runDirectly('workers', () => tellWorkersDown(context), telling);

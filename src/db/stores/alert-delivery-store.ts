@@ -74,6 +74,17 @@ export interface DueDelivery {
   readonly dueForMs: number;
 }
 
+/** True when deliveries of this channel are due, or within the millisecond that the column is rounded to. */
+export async function isAnythingDue(db: Database, channel: string): Promise<boolean> {
+  const { rowCount } = await db.reads.query({
+    name: 'sauda_any_delivery_due',
+    text: `select from alert_deliveries
+      where channel = $1 and next_attempt_at <= clock_timestamp() + interval '1 millisecond' limit 1`,
+    values: [channel],
+  });
+  return rowCount === 1;
+}
+
 /**
  * A channel's due deliveries, the gravest first. Reminders of alerts that were acknowledged or whose condition has
  * ended are struck off on the way; what was never delivered stays due whatever became of its alert.
@@ -187,27 +198,6 @@ export async function readDeliveries(
   });
   for (const { alertId, ...row } of rows) found.get(alertId)?.push(row);
   return found;
-}
-
-/**
- * Of these channels, those with something that has been due for so long that nobody seems to be at it; all of them
- * when alerts wait to be laid out.
- */
-export async function readOverdueChannels(
-  db: Database,
-  channels: readonly string[],
-  olderThanMs: number,
-): Promise<string[]> {
-  const { rows } = await db.reads.query<{ channel: string }>({
-    name: 'sauda_overdue_channels',
-    text: `select channel from unnest($1::text[]) as channel
-      where exists (select from alert_deliveries d where d.channel = channel.channel
-          and d.next_attempt_at < clock_timestamp() - $2::float8 * interval '1 millisecond')
-        or exists (select from alerts where routed_at is null
-          and at < sauda.clock() - $2::float8 * interval '1 millisecond')`,
-    values: [channels, olderThanMs],
-  });
-  return rows.map(({ channel }) => channel);
 }
 
 /** True when an alert stands for the condition. */

@@ -6,27 +6,6 @@ import type { Database } from '../client.ts';
 import { killSwitchEvents, operations, orders } from '../schema/index.ts';
 import type { InstantAndId } from './order-read-store.ts';
 
-export interface DueOperation {
-  readonly accountId: string;
-  readonly operationId: string;
-  readonly overdueMs: number;
-}
-
-/** Operations whose next look is due, the longest due first. */
-export async function readDueOperations(db: Database, limit: number): Promise<DueOperation[]> {
-  const { rows } = await db.reads.query<{ account_id: string; id: string; overdue_ms: number }>({
-    name: 'sauda_due_operations',
-    text: `select account_id, id, (extract(epoch from clock_timestamp() - next_step_at) * 1000)::float8 as overdue_ms
-      from operations where next_step_at <= clock_timestamp() order by next_step_at limit $1`,
-    values: [limit],
-  });
-  return rows.map((row) => ({
-    accountId: row.account_id,
-    operationId: row.id,
-    overdueMs: row.overdue_ms,
-  }));
-}
-
 /**
  * Puts an operation's next look off, without the account's lock: a look that fails is tried again then. The failures
  * in a row so far.

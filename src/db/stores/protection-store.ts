@@ -35,38 +35,6 @@ export async function readNewestProtections(
   return [...newest.values()];
 }
 
-/** A guard that may still fill: orders that the broker has, or may have. */
-const GUARDS = `(select coalesce(sum(o.quantity - o.filled_quantity), 0) from orders o
-  where o.account_id = g.account_id and o.protection_group = g.id::text and o.finished_at is null and o.role = 'STOP')`;
-
-/**
- * Accounts with a protection group whose look is due, or whose position is not what it was at the last look although
- * nobody told the group. How long ago the oldest look was due, milliseconds.
- */
-export async function readDueProtections(
-  db: Database,
-  limit: number,
-): Promise<{ readonly accountId: string; readonly overdueMs: number }[]> {
-  const { rows } = await db.reads.query<{ account_id: string; overdue_ms: number }>({
-    name: 'sauda_due_protections',
-    text: `select g.account_id,
-        max(coalesce(extract(epoch from clock_timestamp() - g.next_look_at) * 1000, 0))::float8 as overdue_ms
-      from protection_groups g
-      where g.ended_at is null and (g.next_look_at <= clock_timestamp()
-        or (g.parent_stop is not null and exists (select from orders o where o.account_id = g.account_id
-          and o.id = g.parent_order_id and (o.stop_loss <> g.parent_stop
-            or o.take_profit is distinct from g.parent_target)))
-        or (g.policy = 'exchange' and ${GUARDS} <> g.held_quantity
-          and coalesce(g.next_look_at, 'infinity') > clock_timestamp() + interval '1 minute')
-        or g.held_quantity > coalesce((select abs(p.quantity) from positions p where p.account_id = g.account_id
-          and p.instrument_id = g.instrument_id and p.product = g.product and p.managed_by = 'OMS'
-          and p.status = 'OPEN' and sign(p.quantity) = case g.side when 'BUY' then 1 else -1 end), 0))
-      group by 1 order by 2 desc limit $1`,
-    values: [limit],
-  });
-  return rows.map(({ account_id, overdue_ms }) => ({ accountId: account_id, overdueMs: overdue_ms }));
-}
-
 export interface Unprotected {
   readonly accountId: string;
   /** "NSE:RELIANCE". */

@@ -1,116 +1,9 @@
-import type { CommandKind } from '../../domain/command.ts';
 import type { OrderStatus } from '../../domain/order-status.ts';
 import type { OrderRole } from '../../domain/order.ts';
 import type { Database } from '../client.ts';
+import type { DueOrder } from './due-store.ts';
 
-export interface DueOrder {
-  readonly accountId: string;
-  readonly id: string;
-  readonly version: number;
-  readonly status: OrderStatus;
-  readonly reduceOnly: boolean;
-  readonly role: OrderRole;
-  /** How long ago the step was due. */
-  readonly overdueMs: number;
-}
-
-/** Orders whose next step is due, exits first, the longest due before the others. */
-export async function readDueOrders(db: Database, limit: number): Promise<DueOrder[]> {
-  const { rows } = await db.reads.query<{
-    account_id: string;
-    id: string;
-    version: number;
-    status: OrderStatus;
-    reduce_only: boolean;
-    role: OrderRole;
-    overdue_ms: number;
-  }>({
-    name: 'sauda_due_orders',
-    text: `select account_id, id, version, status, reduce_only, role,
-        (extract(epoch from clock_timestamp() - next_step_at) * 1000)::float8 as overdue_ms
-      from orders where next_step_at <= clock_timestamp() and parked_at is null
-      order by (reduce_only or role <> 'ENTRY') desc, next_step_at limit $1`,
-    values: [limit],
-  });
-  return rows.map((row) => ({
-    accountId: row.account_id,
-    id: row.id,
-    version: row.version,
-    status: row.status,
-    reduceOnly: row.reduce_only,
-    role: row.role,
-    overdueMs: row.overdue_ms,
-  }));
-}
-
-export interface DueCommand {
-  readonly accountId: string;
-  readonly id: string;
-  readonly orderId: string;
-  readonly kind: CommandKind;
-  readonly sends: number;
-  /** How long ago the step was due. */
-  readonly overdueMs: number;
-}
-
-/** Commands whose next step is due, cancels first, the longest due before the others. */
-export async function readDueCommands(db: Database, limit: number): Promise<DueCommand[]> {
-  const { rows } = await db.reads.query<{
-    account_id: string;
-    id: string;
-    order_id: string;
-    kind: CommandKind;
-    sends: number;
-    overdue_ms: number;
-  }>({
-    name: 'sauda_due_commands',
-    text: `select account_id, id, order_id, kind, sends,
-        (extract(epoch from clock_timestamp() - next_step_at) * 1000)::float8 as overdue_ms
-      from order_commands where next_step_at <= clock_timestamp() and parked_at is null
-      order by kind, next_step_at limit $1`,
-    values: [limit],
-  });
-  return rows.map((row) => ({
-    accountId: row.account_id,
-    id: row.id,
-    orderId: row.order_id,
-    kind: row.kind,
-    sends: row.sends,
-    overdueMs: row.overdue_ms,
-  }));
-}
-
-/** Accounts with orders at the broker whose last poll began longer than `olderThanMs` ago. */
-export async function readOverduePolls(db: Database, olderThanMs: number): Promise<string[]> {
-  const { rows } = await db.reads.query<{ account_id: string }>({
-    name: 'sauda_overdue_polls',
-    text: `select distinct o.account_id from orders o
-      left join heartbeats h on h.account_id = o.account_id and h.duty = 'poll'
-      where o.finished_at is null and o.status in ('SUBMITTING','UNKNOWN','SUBMITTED','OPEN','PARTIALLY_FILLED')
-        and greatest(o.updated_at, coalesce(h.started_at, o.updated_at))
-          < sauda.clock() - $1 * interval '1 millisecond'
-        and coalesce(h.started_at, '-infinity') < clock_timestamp() - $1 * interval '1 millisecond'
-      limit 100`,
-    values: [olderThanMs],
-  });
-  return rows.map((row) => row.account_id);
-}
-
-/** Accounts whose last look at risk began longer than `olderThanMs` ago. */
-export async function readOverdueRisk(db: Database, olderThanMs: number): Promise<string[]> {
-  const { rows } = await db.reads.query<{ id: string }>({
-    name: 'sauda_overdue_risk',
-    text: `select a.id from accounts a
-      left join heartbeats h on h.account_id = a.id and h.duty = 'risk'
-      where a.id <> 'system'
-        and coalesce(h.started_at, a.created_at) < clock_timestamp() - $1 * interval '1 millisecond'
-      order by coalesce(h.started_at, a.created_at) limit 100`,
-    values: [olderThanMs],
-  });
-  return rows.map((row) => row.id);
-}
-
-/** An account's reconciliation begins, or ended; what `readOverdueReconciliations` goes by. */
+/** An account's reconciliation begins, or ended; what the dispatcher goes by. */
 export async function beatReconciliation(db: Database, accountId: string): Promise<void> {
   await db.beats.query({
     name: 'sauda_beat_reconciliation',
@@ -118,20 +11,6 @@ export async function beatReconciliation(db: Database, accountId: string): Promi
       on conflict (account_id, duty) do update set started_at = excluded.started_at`,
     values: [accountId],
   });
-}
-
-/** Accounts whose last full comparison with the broker began longer than `olderThanMs` ago. */
-export async function readOverdueReconciliations(db: Database, olderThanMs: number): Promise<string[]> {
-  const { rows } = await db.reads.query<{ id: string }>({
-    name: 'sauda_overdue_reconciliations',
-    text: `select a.id from accounts a
-      left join heartbeats h on h.account_id = a.id and h.duty = 'reconcile'
-      where a.id <> 'system'
-        and coalesce(h.started_at, a.created_at) < clock_timestamp() - $1 * interval '1 millisecond'
-      order by coalesce(h.started_at, a.created_at) limit 100`,
-    values: [olderThanMs],
-  });
-  return rows.map((row) => row.id);
 }
 
 /** Makes due what waits for a login: orders whose newest attempt met a dead session, and such commands. The orders. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OrderRow } from '../../../src/db/account-rows.ts';
 import type { Order } from '../../../src/domain/order.ts';
-import { readDueOrders } from '../../../src/db/stores/step-store.ts';
+import { readDueSteps } from '../../../src/db/stores/due-store.ts';
 import { armFailpoints } from '../../../src/lib/failpoint.ts';
 import type { CheckResult } from '../../../src/risk/check.ts';
 import type { Composition } from '../../../src/runtime/compose.ts';
@@ -267,7 +267,8 @@ onEachBackend((backend) => {
          where account_id = 'busy' and status = 'VALIDATED'`,
         [entry.id],
       );
-      const due = (await readDueOrders(context.db, 100)).filter(({ accountId }) => accountId === 'busy');
+      const { orders } = await readDueSteps(context.db);
+      const due = orders.filter(({ accountId }) => accountId === 'busy');
       expect(due.map(({ id }) => id)).toEqual([exit.id, entry.id]);
       for (const order of due) await submitOrder(context, step(order));
       await pipeline.waitForStatus(exit, 'FILLED');
