@@ -27,11 +27,10 @@ interface Reply {
 export interface ChildOptions {
   /** Keeps a CPU profile of the child in this folder. */
   readonly profileDir?: string | null;
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The settings of V8 that `npm start` uses: every process of the bench, the floor's too, runs with the same. */
-function startFlags(): string[] {
+export function startFlags(): string[] {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     scripts: { start: string };
   };
@@ -41,12 +40,12 @@ function startFlags(): string[] {
 /** Runs a TypeScript file of this folder in a process of its own. */
 export async function startChild(
   file: string,
-  { profileDir = null, env = {} }: ChildOptions = {},
+  { profileDir = null }: ChildOptions = {},
 ): Promise<BenchChild> {
   const profile = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), [], {
     execArgv: [...startFlags(), '--import', 'tsx', ...profile],
-    env: { PATH: process.env['PATH'], TZ: 'Asia/Kolkata', NODE_ENV: 'production', ...env },
+    env: { PATH: process.env['PATH'], TZ: 'Asia/Kolkata', NODE_ENV: 'production' },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',
   });

@@ -15,8 +15,7 @@ import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { systemClock } from '../src/time/clock.ts';
-import { startChild } from './child.ts';
-import type { IdleCost } from './idle.ts';
+import { type IdleCost, measureIdle } from './idle.ts';
 import { cpuText, missesTargets, type Results, summarize, table } from './report.ts';
 import {
   countTrips,
@@ -40,7 +39,8 @@ const SETTINGS: RoundSettings = {
 };
 /** The orders before these bring every account its day, its funds and its margins. */
 const COUNTED_ORDERS = { from: 100, orders: 50 };
-const IDLE = { settleMs: 5000, forMs: 20_000 };
+/** Settled: what a start does once (instruments, margins, the first plans of every statement) is over. */
+const IDLE = { settleMs: 20_000, forMs: 30_000 };
 
 const { values: options } = parseArgs({
   options: {
@@ -86,7 +86,7 @@ async function main(): Promise<void> {
     }
   }
   if (options.only !== undefined) return;
-  const idle = options['no-idle'] ? null : await measureIdle();
+  const idle = options['no-idle'] ? null : await idleCost();
   const about = { ...(await describeMachine(stage)), settings: { ...settings, pairs } };
   const results = summarize(about, rounds, trips, idle);
   tell(`\n${table(results)}\n`);
@@ -104,23 +104,11 @@ async function keep(starting: Promise<BenchServer>): Promise<BenchServer> {
   return server;
 }
 
-/** As a newcomer has it: with the private Postgres, whose processes count. */
-async function measureIdle(): Promise<IdleCost> {
+async function idleCost(): Promise<IdleCost> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sauda-bench-data-'));
-  const child = await startChild('idle.ts', {
-    env: {
-      DATA_DIR: dataDir,
-      PORT: '0',
-      PAPER_PORT: '0',
-      PAPER_CONTROL_PORT: '0',
-      DEMO: 'off',
-    },
-  });
   try {
-    return (await child.call('measure', { dataDir, ...IDLE })) as IdleCost;
+    return await measureIdle({ dataDir, ...IDLE });
   } finally {
-    await child.call('end', dataDir);
-    await child.stop();
     await rm(dataDir, { recursive: true, force: true });
   }
 }
