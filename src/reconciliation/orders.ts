@@ -18,13 +18,15 @@ export interface BookVerdict {
   readonly unheardOf: boolean;
 }
 
+/** What a read says that is older than one that was applied: nothing but its trades. */
+export const NO_NEWS: BookVerdict = { before: [], after: () => [], unheardOf: false };
+
 /** `readAt` is the start of the read (database clock). */
 export function bookVerdict(order: Order, row: BrokerOrder, readAt: Date): BookVerdict {
   const meaning = meaningOfBrokerStatus(row.status);
-  const nothing: BookVerdict = { before: [], after: () => [], unheardOf: false };
   // An older read than the newest applied says nothing about the status.
   const isOld = order.lastReadAt !== null && readAt < order.lastReadAt;
-  if (isOld && !isMutant('old-read-wins')) return nothing;
+  if (isOld && !isMutant('old-read-wins')) return NO_NEWS;
   const at = readAt.toISOString();
   const word = (
     status: Order,
@@ -52,22 +54,22 @@ export function bookVerdict(order: Order, row: BrokerOrder, readAt: Date): BookV
     case 'LIVE':
     case 'UNHEARD_OF':
       return {
-        ...nothing,
+        ...NO_NEWS,
         before: changed ? word(order, 'BrokerStatusChanged', false) : [],
         unheardOf: meaning === 'UNHEARD_OF',
       };
     case 'RESTING':
-      if (order.status === 'SUBMITTED') return { ...nothing, before: word(order, 'OrderOpened', false) };
-      return { ...nothing, before: changed ? word(order, 'BrokerStatusChanged', false) : [] };
+      if (order.status === 'SUBMITTED') return { ...NO_NEWS, before: word(order, 'OrderOpened', false) };
+      return { ...NO_NEWS, before: changed ? word(order, 'BrokerStatusChanged', false) : [] };
     case 'COMPLETE':
       return {
-        ...nothing,
+        ...NO_NEWS,
         before: changed ? word(order, 'BrokerStatusChanged', false) : [],
         after: (now) => (isFinal(now.status) ? [] : waits(now)),
       };
     case 'CANCELLED':
       return {
-        ...nothing,
+        ...NO_NEWS,
         after: (now) => {
           if (isFinal(now.status)) return [];
           if (now.filledQuantity < row.filledQuantity) return waits(now);
@@ -81,7 +83,7 @@ export function bookVerdict(order: Order, row: BrokerOrder, readAt: Date): BookV
       };
     case 'REJECTED':
       return {
-        ...nothing,
+        ...NO_NEWS,
         after: (now) => {
           if (isFinal(now.status)) return [];
           if (now.filledQuantity < row.filledQuantity) return waits(now);

@@ -1,5 +1,5 @@
 import type { BrokerTrade } from '../broker/port.ts';
-import type { OrderCommandRow } from '../db/account-rows.ts';
+import type { BrokerOrderRow, OrderCommandRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import type { Instrument } from '../domain/instrument.ts';
@@ -7,12 +7,13 @@ import type { Order, OrderEvent } from '../domain/order.ts';
 import { isFinal } from '../domain/order-status.ts';
 import { compareEntries } from '../domain/position.ts';
 import { bookableQuantity } from '../reconciliation/commands.ts';
-import { bookVerdict } from '../reconciliation/orders.ts';
+import { NO_NEWS, bookVerdict } from '../reconciliation/orders.ts';
 import { type ReadRow, adoptRow, orderOfRow } from './adopt-order.ts';
 import { checkRelease, isReleasedBy } from './check-release.ts';
 import type { Context } from './context.ts';
 import { askedFor, endCutToFilled, followTerms, isCallOut, settleCommands } from './follow-commands.ts';
 import { tellLateTrades, tellOutsideEnd, tellOutsideTrade, tellUnheardOf } from './poll-alerts.ts';
+import { isMutant } from '../lib/mutant.ts';
 import { followFill } from './follow-fill.ts';
 import { recordTrade } from './record-trade.ts';
 import { rejectOrder } from './reject-order.ts';
@@ -43,9 +44,10 @@ export function applyToOrder(
   read: ReadOrder,
 ): OrderCommandRow[] {
   const { row, readAt } = read;
-  let order = followTerms(context, view, followed, read);
-  const isReleased = isReleasedBy(followed, read);
-  const verdict = bookVerdict(order, row, readAt);
+  const isOld = wasSeenLater(view, read) && !isMutant('old-read-wins');
+  let order = isOld ? followed : followTerms(context, view, followed, read);
+  const isReleased = !isOld && isReleasedBy(followed, read);
+  const verdict = isOld ? NO_NEWS : bookVerdict(order, row, readAt);
   for (const event of verdict.before) order = view.apply(order, event);
   if (verdict.unheardOf) tellUnheardOf(context, view, order, row);
   const trims = recordTrades(context, view, order, read);
@@ -144,9 +146,25 @@ function applyEnd(
   return ended;
 }
 
+function mirrored(view: AccountView, { row }: ReadRow): BrokerOrderRow | null {
+  return view.brokerOrder(tradingDayOf(row.orderTimestamp ?? view.now), row.orderId);
+}
+
+/** A younger read of this row was applied: this one is of a poll that slept since, and its trades alone are news. */
+function wasSeenLater(view: AccountView, read: ReadRow): boolean {
+  const seen = mirrored(view, read);
+  return seen !== null && read.readAt < seen.lastSeenAt;
+}
+
 /** Keeps the raw row; one that no order follows is remembered as such, and looked at again when it changes. */
-export function mirror(view: AccountView, order: Order | null, { row, readAt }: ReadRow): void {
+export function mirror(view: AccountView, order: Order | null, read: ReadRow): void {
+  const { row, readAt } = read;
   const day = tradingDayOf(row.orderTimestamp ?? view.now);
+  const seen = mirrored(view, read);
+  if (seen !== null && wasSeenLater(view, read)) {
+    if (order !== null && seen.orderId !== order.id) view.putBrokerOrder({ ...seen, orderId: order.id });
+    return;
+  }
   view.putBrokerOrder({
     accountId: view.account.id,
     day,
@@ -157,7 +175,7 @@ export function mirror(view: AccountView, order: Order | null, { row, readAt }: 
     orderId: order?.id ?? null,
     raw: row.raw,
     // When we learned of it: a read may begin before the claim of an order that it holds.
-    firstSeenAt: view.brokerOrder(day, row.orderId)?.firstSeenAt ?? view.now,
+    firstSeenAt: seen?.firstSeenAt ?? view.now,
     lastSeenAt: readAt,
   });
 }

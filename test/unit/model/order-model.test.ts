@@ -154,6 +154,25 @@ const EXAMPLES: readonly (readonly Step[])[] = [
     { do: 'bust', nth: 0 },
     { do: 'read' },
   ],
+  // A read of before a modify is applied after one that showed it: the order must not be filled by its old quantity.
+  [
+    ...FILLED_IN_PART.slice(BEGUN.length),
+    { do: 'modify', of: 0, quantity: 11, price: '2440.00' },
+    { do: 'send', of: 0, answer: 'taken' },
+    { do: 'fill', of: 0, quantity: 6 },
+    { do: 'read' },
+    { do: 'apply', nth: 0, turn: 0 },
+    { do: 'apply', nth: 1, turn: 0 },
+  ],
+  // The same of a change in the app.
+  [
+    ...FILLED_IN_PART.slice(BEGUN.length),
+    { do: 'appModify', of: 0, quantity: 11, price: '2440.00' },
+    { do: 'fill', of: 0, quantity: 6 },
+    { do: 'read' },
+    { do: 'apply', nth: 0, turn: 0 },
+    { do: 'apply', nth: 1, turn: 0 },
+  ],
 ];
 
 describe('any story of orders', () => {
