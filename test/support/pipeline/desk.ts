@@ -89,7 +89,8 @@ export function useDesks(options: PipelineOptions): Desks {
   };
 }
 
-function deskOf(pipeline: Pipeline, account: string): Desk {
+/** What a test does on one account of its own. */
+export function deskOf(pipeline: Pipeline, account: string): Desk {
   const guarded = guardedOf(pipeline, account);
   const outside = outsideOf(pipeline, account);
   const stopRows = () =>

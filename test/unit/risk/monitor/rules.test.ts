@@ -409,7 +409,7 @@ describe('STUCK_ORDERS', () => {
     const stuck = idle({ status: 'SUBMITTED', idleMs: 90_000 });
     expect(findings('STUCK_ORDERS', { orders: [stuck] })).toMatchObject([
       {
-        orderId: stuck.id,
+        ...{ type: 'order_stuck', orderId: stuck.id },
         message: 'BUY 10 RELIANCE (c-1) has been SUBMITTED for 90 s, over 60 s',
       },
     ]);
