@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
-import type pg from 'pg';
+import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { withConnection } from './connection.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
@@ -92,7 +92,7 @@ export async function restoreBackup(databaseUrl: string, folder: string): Promis
   return manifest;
 }
 
-/** Restores into a database of its own beside the given one, runs `work` on it, and drops it whatever happens. */
+/** Restores into a database of its own beside the given one, named after it, runs `work` on it, and drops it whatever happens. */
 export async function withRestored<T>(
   besideUrl: string,
   folder: string,
@@ -100,10 +100,10 @@ export async function withRestored<T>(
 ): Promise<T> {
   const name = await withClient(besideUrl, 'sauda-restore', async (client) => {
     const { rows } = await client.query<{ name: string }>(
-      `select 'sauda_restored_' || replace(gen_random_uuid()::text, '-', '') as name`,
+      `select left(current_database(), 20) || '_restored_' || replace(gen_random_uuid()::text, '-', '') as name`,
     );
     const made = rows[0]?.name ?? '';
-    await client.query(`create database ${made}`);
+    await client.query(`create database ${pg.escapeIdentifier(made)}`);
     return made;
   });
   const url = new URL(besideUrl);
@@ -112,7 +112,7 @@ export async function withRestored<T>(
     return await work(url.href, await restoreBackup(url.href, folder));
   } finally {
     await withClient(besideUrl, 'sauda-restore', (client) =>
-      client.query(`drop database if exists ${name} with (force)`),
+      client.query(`drop database if exists ${pg.escapeIdentifier(name)} with (force)`),
     );
   }
 }

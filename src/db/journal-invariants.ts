@@ -60,6 +60,31 @@ export const JOURNAL_INVARIANTS: readonly Invariant[] = [
         or (c.state = 'DONE') is distinct from (e.id is not null)`,
   },
   {
+    what: "a command's calls or their answers are not those of its entries (10)",
+    // Entries of before these were told lack them, and are not asked.
+    sql: `with said as (
+        select account_id, seq, kind, at::timestamptz as at, data::jsonb as d from journal
+        where kind in ('CommandRequested', 'CommandSent', 'CommandAnswered', 'CommandPutOff')),
+      newest as (
+        select distinct on (account_id, d ->> 'commandId') account_id, d ->> 'commandId' as id, kind, at, d from said
+        where kind <> 'CommandRequested' order by account_id, d ->> 'commandId', seq desc),
+      sent as (
+        select distinct on (account_id, d ->> 'commandId') account_id, d ->> 'commandId' as id, at, d from said
+        where kind = 'CommandSent' order by account_id, d ->> 'commandId', seq desc)
+      select c.account_id, c.id from order_commands c
+      left join said r on r.account_id = c.account_id and r.d ->> 'commandId' = c.id::text and r.kind = 'CommandRequested'
+      left join sent s on s.account_id = c.account_id and s.id = c.id::text
+      left join newest n on n.account_id = c.account_id and n.id = c.id::text
+      where c.sends <> coalesce((s.d ->> 'send')::int, 0) or c.sent_at is distinct from s.at
+        or c.send_by is distinct from (s.d ->> 'sendBy')::timestamptz
+        or s.d ? 'notBefore' and c.not_before is distinct from (s.d ->> 'notBefore')::timestamptz
+        or s.d ? 'bookBefore' and coalesce(c.book_before, 'null') <> s.d -> 'bookBefore'
+        or r.d ? 'idempotencyKey' and c.idempotency_key is distinct from r.d ->> 'idempotencyKey'
+        or (coalesce(n.kind, 'CommandSent') <> 'CommandPutOff' or n.d ? 'answer') and (
+          c.answer is distinct from n.d ->> 'answer'
+          or c.answered_at is distinct from case when n.d ->> 'answer' is not null then n.at end)`,
+  },
+  {
     what: 'a limit is not that of its newest entry (10)',
     sql: `with said as (
         select distinct on (account_id, strategy, name) account_id, d ->> 'strategyId' as strategy, d ->> 'limit' as name,
@@ -80,10 +105,11 @@ export const JOURNAL_INVARIANTS: readonly Invariant[] = [
   {
     what: 'a kill switch event has no entry, or an entry no event (10)',
     sql: `select coalesce(k.account_id, j.account_id) as account_id, k.id from kill_switch_events k
-      full join (select account_id, at::timestamptz as at, data::jsonb as d from journal where kind = 'TradingStateChanged') j
+      full join (select account_id, entity, at::timestamptz as at, data::jsonb as d from journal where kind = 'TradingStateChanged') j
         on j.account_id = k.account_id and j.at = k.at and j.d ->> 'scope' = k.scope and j.d ->> 'to' = k.to_state
           and j.d ->> 'from' = k.from_state and j.d ->> 'reason' = k.reason and j.d ->> 'by' = k.actor
           and j.d ->> 'haltId' is not distinct from k.halt_id::text
+          and k.strategy_id is not distinct from case k.scope when 'strategy' then j.entity end
       where k.id is null or j.at is null`,
   },
   {
@@ -95,6 +121,31 @@ export const JOURNAL_INVARIANTS: readonly Invariant[] = [
       where t.tag is distinct from j.d ->> 'tag' or t.claimed_at is distinct from j.at
         or t.not_before is distinct from (j.d ->> 'notBefore')::timestamptz
         or t.send_by is distinct from (j.d ->> 'sendBy')::timestamptz`,
+  },
+  {
+    what: 'an attempt ended when no entry of its order says so (10)',
+    sql: `select t.account_id, t.order_id, t.attempt from order_attempts t
+      where t.outcome_at is not null and not exists (select from journal j where j.account_id = t.account_id
+        and j.entity = t.order_id::text and j.at::timestamptz = t.outcome_at)`,
+  },
+  {
+    what: "a strategy's protection, or when it was enabled, is not that of its newest entry (10)",
+    sql: `select s.account_id, s.id from strategies s
+      left join ${NEWEST('StrategyProtectionSet', 's.account_id', 's.id')} p on true
+      left join ${NEWEST('StrategyEnabled', 's.account_id', 's.id')} e on true
+      where s.protection is distinct from p.d ->> 'protection' or s.armed_at is distinct from e.at`,
+  },
+  {
+    what: 'an entry that is no transfer has a counterpart (3)',
+    sql: `select account_id, id from position_entries where kind <> 'TRANSFER' and counterpart is not null`,
+  },
+  {
+    what: 'a position has another name than its instrument and its trades (3)',
+    sql: `select p.account_id, p.instrument_id, p.product, p.cycle from positions p
+      join instruments i on i.id = p.instrument_id
+      where (p.exchange, p.symbol) <> (i.exchange, i.symbol) and not exists (select from trades t
+        where t.account_id = p.account_id and t.instrument_id = p.instrument_id and t.product = p.product
+          and (t.exchange, t.symbol) = (p.exchange, p.symbol))`,
   },
   {
     what: 'an entry is not what its trade says (3)',
@@ -142,6 +193,22 @@ export const JOURNAL_INVARIANTS: readonly Invariant[] = [
       select coalesce(d.account_id, o.account_id) as account_id, coalesce(d.day, o.day) as day from daily_stats d
       full join of_day o on o.account_id = d.account_id and o.day = d.day
       where coalesce(d.trades_count, 0) <> coalesce(o.n, 0) or coalesce(d.turnover, 0) <> coalesce(o.turnover, 0)`,
+  },
+  {
+    what: "a day's orders, rejections or cash flows are not those of its entries (3)",
+    sql: `with said as (
+        select j.account_id, sauda.trading_day(j.at::timestamptz) as day,
+          count(*) filter (where j.kind = 'OrderAccepted') as orders, count(*) filter (where j.kind = 'OrderRejected') as rejected
+        from journal j join orders o on o.account_id = j.account_id and o.id::text = j.entity
+        where j.kind in ('OrderAccepted', 'OrderRejected') and o.cause <> 'EXTERNAL' group by 1, 2),
+      flows as (
+        select account_id, day, sum(amount) as amount from cash_flows group by 1, 2)
+      select coalesce(d.account_id, s.account_id) as account_id, coalesce(d.day, s.day) as day from daily_stats d
+      full join said s on s.account_id = d.account_id and s.day = d.day
+      left join flows f on f.account_id = d.account_id and f.day = d.day
+      where coalesce(d.orders_count, 0) <> coalesce(s.orders, 0)
+        or coalesce(d.rejected_count, 0) <> coalesce(s.rejected, 0)
+        or coalesce(d.cash_flows, 0) <> coalesce(f.amount, 0)`,
   },
   {
     what: 'a day began with another equity than its entry says (10)',

@@ -205,7 +205,9 @@ function positionDifferences({ name, entries, cycles }: AuditedKey): string[] {
     ...counts,
     ...expected.flatMap((cycle) => {
       const row = cycles.find((one) => one.cycle === cycle.cycle);
-      return row === undefined ? [] : rowDifferences(`${name} cycle ${cycle.cycle}`, cycle, row);
+      return row === undefined
+        ? [`${name}: cycle ${cycle.cycle} is missing`]
+        : rowDifferences(`${name} cycle ${cycle.cycle}`, cycle, row);
     }),
   ];
 }

@@ -239,7 +239,7 @@ function settleLive(
         },
         {
           kind: 'CommandPutOff',
-          data: { command: command.kind, send: command.sends, reason: verdict.reason },
+          data: { command: command.kind, send: command.sends, answer: null, reason: verdict.reason },
         },
       );
       return wakeCommand(view, order.id);

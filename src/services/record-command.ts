@@ -115,17 +115,18 @@ function tryAgain(
     tellCommand(context, view, order, command, `was given up after ${command.sends} calls (${reason})`);
     return null;
   }
+  // What is being processed at the broker is asked again only after a read begun after this answer.
+  const answer = retry === 'afterRead' ? 'REFUSED' : null;
   const next = view.putCommand(
     {
       ...command,
       state: 'WAITING',
-      // What is being processed at the broker is asked again only after a read begun after this answer.
-      answer: retry === 'afterRead' ? 'REFUSED' : null,
-      answeredAt: retry === 'afterRead' ? view.now : null,
+      answer,
+      answeredAt: answer === null ? null : view.now,
       reason,
       nextStepAt: lookAt(view, pauseOf(retry, command)),
     },
-    { kind: 'CommandPutOff', data: { command: command.kind, send: command.sends, reason } },
+    { kind: 'CommandPutOff', data: { command: command.kind, send: command.sends, answer, reason } },
   );
   return retry === 'now' ? next : null;
 }

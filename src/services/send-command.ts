@@ -292,7 +292,11 @@ function claimCall(
   };
   view.putCommand(claimed, {
     kind: 'CommandSent',
-    data: { command: command.kind, send: claimed.sends, sendBy: new Date(sendBy).toISOString() },
+    data: {
+      ...{ command: command.kind, send: claimed.sends },
+      ...{ notBefore: new Date(slot.at).toISOString(), sendBy: new Date(sendBy).toISOString() },
+      bookBefore: claimed.bookBefore,
+    },
   });
   // The database read its clock between these two instants: each bound takes the one that can not cheat.
   const notBeforeMs = view.real.readEndedMs + (slot.at - now);

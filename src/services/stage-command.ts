@@ -84,7 +84,7 @@ export function insertCommand(
   };
   return view.putCommand(row, {
     kind: 'CommandRequested',
-    data: { command: kind, terms, requestedBy, reason },
+    data: { command: kind, terms, requestedBy, reason, idempotencyKey },
   });
 }
 

@@ -264,7 +264,9 @@ describe('a backup', () => {
     await expect(withRestored(url, other, () => Promise.resolve())).rejects.toThrow(
       /damaged: .*orders can not be read.*trades was changed/,
     );
-    const left = await pipeline.sql(`select datname from pg_database where datname like 'sauda\\_restored%'`);
+    const left = await pipeline.sql(
+      `select datname from pg_database where starts_with(datname, left(current_database(), 20) || '_restored_')`,
+    );
     expect(left).toEqual([]);
   });
 
