@@ -136,8 +136,8 @@ export const JOURNAL_INVARIANTS: readonly Invariant[] = [
       where s.protection is distinct from p.d ->> 'protection' or s.armed_at is distinct from e.at`,
   },
   {
-    what: 'an entry that is no transfer has a counterpart (3)',
-    sql: `select account_id, id from position_entries where kind <> 'TRANSFER' and counterpart is not null`,
+    what: 'an entry that is neither a transfer nor a correction has a counterpart (3)',
+    sql: `select account_id, id from position_entries where kind not in ('TRANSFER', 'CORRECTION') and counterpart is not null`,
   },
   {
     what: 'a position has another name than its instrument and its trades (3)',

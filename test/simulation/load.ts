@@ -7,8 +7,6 @@ import type { World } from './world.ts';
 
 /** Strategies side by side. */
 const LANES = 6;
-/** Between two operations of the load, so that the faults of the schedule find it under way. */
-const PACE_MS = 90;
 /** An outage of the schedule ends long before this. */
 const RETRY_FOR_MS = 120_000;
 const RETRY_PAUSE_MS = 150;
@@ -55,7 +53,7 @@ export async function playLoad(
       await play(world, next, ledger).catch((error: unknown) => {
         ledger.violations.push(`the load could not ${next.kind}: ${textOf(error)}`);
       });
-      await sleep(PACE_MS * LANES * world.options.patience ** 0.5);
+      await sleep(world.options.pace * LANES * world.options.patience ** 0.5);
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));

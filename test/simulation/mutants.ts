@@ -21,13 +21,13 @@ const PIPELINE = 'test/integration/pipeline';
 const TABLE: Readonly<Record<Mutant, Entry>> = {
   'lock-merged': {
     bug: 'the account is read in the statement that waits for its lock, so as it was before the wait',
-    file: `${PIPELINE}/limits-at-once.test.ts`,
-    title: null,
+    file: `${PIPELINE}/concurrency.test.ts`,
+    title: 'a hundred entries from four processes',
   },
   resend: {
     bug: 'an order whose outcome is unknown is sent again',
-    file: `${PIPELINE}/exactly-once.test.ts`,
-    title: null,
+    file: `${PIPELINE}/cases-unknown.test.ts`,
+    title: 'U2 that the broker never got',
   },
   'no-sweeper': {
     bug: 'the dispatcher finds nothing: the queue alone drives orders',
@@ -47,7 +47,7 @@ const TABLE: Readonly<Record<Mutant, Entry>> = {
   'empty-is-absent': {
     bug: 'a book without orders it held before counts as whole',
     file: `${PIPELINE}/exactly-once.test.ts`,
-    title: null,
+    title: 'that fails by',
   },
   'old-read-wins': {
     bug: 'a read that began before one that was applied overrides it',
@@ -57,7 +57,7 @@ const TABLE: Readonly<Record<Mutant, Entry>> = {
   'tag-reused': {
     bug: 'a second attempt carries the tag of the first',
     file: `${PIPELINE}/exactly-once.test.ts`,
-    title: null,
+    title: 'goes again under a new tag',
   },
   'deadline-ignored': {
     bug: 'a claim is sent however late its worker wakes',
@@ -67,7 +67,7 @@ const TABLE: Readonly<Record<Mutant, Entry>> = {
   'unknown-frees-margin': {
     bug: 'an order in doubt is not counted in margin and limits',
     file: `${PIPELINE}/cases-unknown.test.ts`,
-    title: null,
+    title: 'U2 that the broker never got',
   },
   'no-budget': {
     bug: 'calls take no slot of the broker’s budget',
@@ -82,17 +82,17 @@ const TABLE: Readonly<Record<Mutant, Entry>> = {
   'modify-resent': {
     bug: 'a modify without an answer is sent again',
     file: `${PIPELINE}/commands.test.ts`,
-    title: null,
+    title: 'the second waits for a read of the book when the first had no answer',
   },
   'trade-twice': {
     bug: 'a trade that was recorded is recorded again',
-    file: `${PIPELINE}/exactly-once.test.ts`,
-    title: null,
+    file: `${PIPELINE}/cases-life.test.ts`,
+    title: 'A.1.a an order goes from PENDING to FILLED',
   },
   'call-before-commit': {
     bug: 'the broker is called in the transaction that claims, before it is committed',
-    file: 'test/integration/workers/crash-points.test.ts',
-    title: 'at submit.afterClaim',
+    file: `${PIPELINE}/concurrency.test.ts`,
+    title: 'that did not happen leaves the order VALIDATED and unsent',
   },
   'trade-position-two-tx': {
     bug: 'a trade is recorded in one transaction and moves its position in the next',

@@ -16,6 +16,8 @@ export interface Options {
   readonly mutant: string | null;
   /** Every bound in time is this many times as long: for machines that are shared. */
   readonly patience: number;
+  /** Between two operations of the load, milliseconds, so that the faults of the schedule find it under way. */
+  readonly pace: number;
   /** Keeps the servers' folders and prints the processes' output. */
   readonly keep: boolean;
 }
@@ -24,6 +26,10 @@ export interface Invocation {
   /** With `--kept` those that once found something (seeds.json) go first. */
   readonly seeds: readonly number[];
   readonly options: Omit<Options, 'seed'>;
+  /** Seeds that run at a time, each with servers of its own. */
+  readonly sideBySide: number;
+  /** A seed that only took too long is run once more: for machines that are shared. Nothing else is forgiven. */
+  readonly againWhenLate: boolean;
   /** Goes on with the next seed until this much time has passed, milliseconds; null: the seeds alone. */
   readonly forMs: number | null;
 }
@@ -46,6 +52,9 @@ export function parseInvocation(args: readonly string[]): Invocation {
       for: { type: 'string' },
       mutant: { type: 'string' },
       patience: { type: 'string', default: '1' },
+      pace: { type: 'string', default: '90' },
+      'side-by-side': { type: 'string', default: '1' },
+      'again-when-late': { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       kept: { type: 'boolean', default: false },
     },
@@ -56,6 +65,8 @@ export function parseInvocation(args: readonly string[]): Invocation {
   const seeds = seedsOf(values.seeds, values.seed);
   return {
     seeds: values.kept ? [...new Set([...kept.map(({ seed }) => seed), ...seeds])] : seeds,
+    sideBySide: whole('side-by-side', values['side-by-side'], 1, 16),
+    againWhenLate: values['again-when-late'],
     forMs: values.for === undefined ? null : durationMs(values.for),
     options: {
       orders: whole('orders', values.orders, 1, 1_000_000),
@@ -65,6 +76,7 @@ export function parseInvocation(args: readonly string[]): Invocation {
       backend,
       mutant: values.mutant ?? null,
       patience: Number(values.patience) > 0 ? Number(values.patience) : 1,
+      pace: whole('pace', values.pace, 0, 60_000),
       keep: values.keep,
     },
   };

@@ -19,6 +19,8 @@ export const GROUP_NAMES = Object.keys(GROUPS) as Group[];
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SHIFT_CLOCK = 'test/simulation/processes/shift-clock.mjs';
+/** Loaded into every process of a run. */
+export const END_WITH_PARENT = ['--import', './test/simulation/processes/end-with-parent.mjs'] as const;
 const RESTART_PAUSE_MS = 150;
 /** After each start that ended at once; a database that is down ends them all. */
 const LONGEST_PAUSE_MS = 1000;
@@ -159,7 +161,7 @@ export class Workers {
     const { failpoints, clockShiftMs } = slot.next;
     slot.next = {};
     const preload = clockShiftMs === undefined ? [] : ['--import', `./${SHIFT_CLOCK}`];
-    const child = spawn(process.execPath, [...preload, ...GROUPS[name]], {
+    const child = spawn(process.execPath, [...END_WITH_PARENT, ...preload, ...GROUPS[name]], {
       cwd: ROOT,
       env: {
         PATH: process.env['PATH'] ?? '',
@@ -168,7 +170,7 @@ export class Workers {
         ...(failpoints === undefined ? {} : { SAUDA_FAILPOINTS: failpoints }),
         ...(clockShiftMs === undefined ? {} : { SIM_CLOCK_SHIFT_MS: String(clockShiftMs) }),
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.starts += 1;
     slot.child = child;
@@ -182,8 +184,8 @@ export class Workers {
         slot.failedStarts = 0;
       }
     };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
     child.once('exit', (code, signal) => {
       const wasReady = slot.ready;
       slot.child = null;

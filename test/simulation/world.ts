@@ -23,7 +23,7 @@ import { execute, withDatabase } from '../support/servers/template.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { eventually } from '../support/wait.ts';
 import { CANARY, EXCHANGE_FAULTS, type Options, WORKER_ENVIRONMENT } from './options.ts';
-import { Workers } from './workers.ts';
+import { END_WITH_PARENT, Workers } from './workers.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TEMPLATE = 'sim_template';
@@ -223,14 +223,14 @@ interface Exchange {
 /** Its books are in its memory: it is never killed, so they need no file. */
 async function startExchange(folder: string, seed: number): Promise<Exchange> {
   const [port, controlPort] = [await findFreePort(), await findFreePort()];
-  const child = spawn(process.execPath, ['dist/workers/paper-exchange.js'], {
+  const child = spawn(process.execPath, [...END_WITH_PARENT, 'dist/workers/paper-exchange.js'], {
     cwd: ROOT,
     env: {
       ...{ PATH: process.env['PATH'] ?? '', TZ: 'Asia/Kolkata', LOG_LEVEL: 'warn' },
       ...{ PAPER_PORT: String(port), PAPER_CONTROL_PORT: String(controlPort), PAPER_SEED: String(seed) },
       ...{ DATA_DIR: join(folder, 'exchange'), ACCOUNT_BALANCE: WORKER_ENVIRONMENT.ACCOUNT_BALANCE },
     },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const found = {
     url: `http://127.0.0.1:${port}`,

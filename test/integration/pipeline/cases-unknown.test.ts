@@ -119,6 +119,16 @@ onEachBackend((backend) => {
       await told('u2', 'CRITICAL order_unknown');
       const unknown = await pipeline.order(order.id);
       expect(reservedMargin(unknown).gt(0)).toBe(true);
+      // While nobody knows, limits count it: with another like it, open orders would be worth too much.
+      const limit = {
+        MAX_OPEN_ORDER_VALUE: { value: '30000', setBy: 'test', setAt: new Date().toISOString() },
+      };
+      await pipeline.sql(`update accounts set limits = $1 where id = 'u2'`, [limit]);
+      const beside = await place('u2', { ...RESTING, price: '2301.00' });
+      expect(await pipeline.waitForStatus(beside, 'REJECTED')).toMatchObject({
+        failedCheck: 'OPEN_ORDER_VALUE',
+      });
+      await pipeline.sql(`update accounts set limits = '{}' where id = 'u2'`);
       expect((await resolve(order, {})).ok).toBe(true);
       const ended = await pipeline.order(order.id);
       expect(ended).toMatchObject({ status: 'REJECTED', rejectedBy: 'OMS', attempt: 1 });
@@ -126,6 +136,7 @@ onEachBackend((backend) => {
       expect(reservedMargin(ended).isZero()).toBe(true);
       expect(await alertsOf('u2')).toEqual([
         'CRITICAL order_unknown cleared',
+        'WARNING order_rejected cleared',
         'WARNING order_rejected cleared',
       ]);
       // A new try is a new decision.
