@@ -85,6 +85,13 @@ async function main(): Promise<number> {
   console.log(JSON.stringify({ ...commitOf(), node: process.version, seeds: invocation.seeds, options }));
   const began = performance.now();
   const outcomes: Outcome[] = [];
+  // Told to end, it says what it found so far; its processes and servers end with it (end-with-parent.mjs, reaper.ts).
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      if (outcomes.length > 0) report(outcomes, options);
+      process.exit(1);
+    });
+  }
   const isTimeLeft = () => forMs !== null && performance.now() - began < forMs;
   let count = 0;
   const lane = async (): Promise<void> => {
@@ -190,7 +197,5 @@ function commitOf(): { readonly commit: string; readonly dirty: boolean } {
   return { commit: git('rev-parse', 'HEAD'), dirty: git('status', '--porcelain') !== '' };
 }
 
-// Told to end, it ends: its processes and servers end with it (end-with-parent.mjs, test/support/servers/reaper.ts).
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 // What is still open is not ours to wait for.
 process.exit(await main());
