@@ -809,6 +809,11 @@ export class AccountView {
     this.note(kind, row.id, data);
   }
 
+  /** What came of alerts, told by noteSignal: not journaled again. */
+  keepSettledSignals(row: SignalHookRow): void {
+    this.set<SignalHookRow>('signalHooks').put(row.id, row);
+  }
+
   /** What came of an alert that was posted to the hook. */
   noteSignal(
     hookId: string,

@@ -36,6 +36,24 @@ export interface SignalBounds {
   readonly maxAgeMs: number;
 }
 
+/** An alert that needed no order, by its clientOrderId; kept until it would be refused as stale anyway. */
+export interface SettledSignal {
+  readonly key: string;
+  /** sha256 of its content. */
+  readonly content: string;
+  /** RFC 3339. */
+  readonly until: string;
+}
+
+/** With one more, and without those whose time is over. */
+export function withSettled(
+  settled: readonly SettledSignal[],
+  more: SettledSignal,
+  now: Date,
+): SettledSignal[] {
+  return [...settled.filter(({ until }) => new Date(until) > now), more];
+}
+
 /** The part of an order that the alert decides; null: the target is reached, nothing is to be ordered. */
 export type SignalOrder = { readonly side: Side; readonly quantity: number; readonly reduceOnly: boolean };
 

@@ -38,7 +38,7 @@ export async function createSignalHook(
       const bounds = { instruments: [...instruments], maxQuantity, maxAgeMs };
       const row = {
         ...{ accountId, id, name, strategyId, ...bounds },
-        ...{ tokenHash: signalTokenHash(token), createdAt: view.now, revokedAt: null },
+        ...{ tokenHash: signalTokenHash(token), settled: [], createdAt: view.now, revokedAt: null },
       };
       view.putSignalHook(row, 'SignalHookCreated', { name, strategyId, ...bounds });
       return row;

@@ -2,7 +2,14 @@ import type { SignalHookRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import type { LiveOrder, Order } from '../domain/order.ts';
 import { type FieldError, type OrderRequest, requestHash } from '../domain/order-request.ts';
-import { type Signal, type SignalOrder, orderOfSignal, signalHash, signalOrderId } from '../domain/signal.ts';
+import {
+  type Signal,
+  type SignalOrder,
+  orderOfSignal,
+  signalHash,
+  signalOrderId,
+  withSettled,
+} from '../domain/signal.ts';
 import { type Result, err, ok } from '../lib/result.ts';
 import type { Context } from './context.ts';
 import { enqueueNextStep } from './next-step.ts';
@@ -28,7 +35,9 @@ export type SignalRefusal =
 /**
  * Takes an alert of a charting service: the order it asks for is committed as PENDING, with the alert in the journal,
  * before the caller hears of it; every check comes after, as for any order. What is refused is journaled, too. A target
- * is reached from what is held and under way in the same transaction, so that two alerts at once never add up.
+ * is reached from what is held and under way in the same transaction, so that two alerts at once never add up. One that
+ * needed no order is remembered until it is stale: when it comes again and the position has changed meanwhile (its stop
+ * was hit), it does not order after all.
  */
 export async function takeSignal(
   context: Context,
@@ -45,7 +54,7 @@ export async function takeSignal(
     needs: {
       clientOrderIds: [clientOrderId],
       strategies: true,
-      ...(isTarget ? { liveOrders: true, unsettledOrders: true } : {}),
+      ...(isTarget ? { signalHooks: [hook.id], liveOrders: true, unsettledOrders: true } : {}),
       ...(isTarget && listed !== null
         ? { strategyPositions: [`${strategyId}/${listed.id}/${signal.product}`] }
         : {}),
@@ -53,17 +62,28 @@ export async function takeSignal(
     run: (view): Result<TakenSignal, SignalRefusal> => {
       const before = view.orderByClientId(clientOrderId);
       if (before !== null) return replayOf(before, signal);
+      const own = isTarget ? view.signalHook(hook.id) : null;
+      const settled = own?.settled.find(({ key }) => key === clientOrderId);
+      if (settled !== undefined) {
+        return settled.content === signalHash(signal)
+          ? ok({ order: null, replayed: true })
+          : err({ code: 'IDEMPOTENCY_CONFLICT' });
+      }
+      const now = view.real.realNow;
       const refuse = (errors: readonly FieldError[]): Result<never, SignalRefusal> => {
         view.noteSignal(hook.id, 'SignalRefused', { ...told(signal), errors });
         return err({ code: 'SIGNAL_REFUSED', errors });
       };
       const wanted = orderOfSignal(signal, hook, {
-        ageMs: view.real.realNow.getTime() - signal.at.getTime(),
+        ageMs: now.getTime() - signal.at.getTime(),
         standing: isTarget && listed !== null ? standing(view, hook, signal, listed.id) : 0,
       });
       if (!wanted.ok) return refuse([wanted.error]);
       if (wanted.value === null) {
         view.noteSignal(hook.id, 'SignalTaken', { ...told(signal), orderId: null });
+        const until = new Date(signal.at.getTime() + hook.maxAgeMs).toISOString();
+        const more = { key: clientOrderId, content: signalHash(signal), until };
+        if (own !== null) view.keepSettledSignals({ ...own, settled: withSettled(own.settled, more, now) });
         return ok({ order: null, replayed: false });
       }
       const request = requestOf(hook, signal, wanted.value, clientOrderId);

@@ -17,6 +17,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import type { HaltExits, HaltTrip, StoredLimits, TradingState } from '../../domain/account.ts';
 import type { ProtectionPolicy } from '../../domain/protection-policy.ts';
+import type { SettledSignal } from '../../domain/signal.ts';
 import { accountId, instant, money } from './columns.ts';
 
 export const accounts = pgTable(
@@ -262,6 +263,8 @@ export const signalHooks = pgTable(
     maxQuantity: integer('max_quantity').notNull(),
     /** An alert older than this is refused, milliseconds. */
     maxAgeMs: integer('max_age_ms').notNull(),
+    /** Alerts that needed no order, until they are stale: the same one again orders nothing either. */
+    settled: jsonb('settled').$type<readonly SettledSignal[]>().notNull().default([]),
     createdAt: instant('created_at').notNull(),
     revokedAt: instant('revoked_at'),
   },

@@ -116,6 +116,23 @@ describe('a target position', () => {
     expect((await api.get(`/v1/orders?strategyId=chart-${names}`)).json.items).toHaveLength(1);
   });
 
+  test('that was reached stays so for its alert: it orders nothing when it comes again and the position has changed', async () => {
+    const first = await post(aim(5, { id: 'a' }));
+    expect(first.status, first.text).toBe(202);
+    const reached = aim(5, { id: 'b' });
+    const answers = await Promise.all(Array.from({ length: 5 }, () => post(reached)));
+    for (const answer of answers) expect(answer).toMatchObject({ status: 200, json: { order: null } });
+    expect(await events('SignalTaken')).toHaveLength(2);
+    expect((await api.send('DELETE', `/v1/orders/${first.json.order.id}`)).status).toBe(202);
+    expect((await api.get(`/v1/orders/${first.json.order.id}`)).json).toMatchObject({ status: 'CANCELLED' });
+
+    const again = await Promise.all(Array.from({ length: 5 }, () => post(reached)));
+    for (const answer of again) expect(answer).toMatchObject({ status: 200, json: { order: null } });
+    expect((await post({ ...reached, position_size: '6' })).status).toBe(409);
+    expect((await post(aim(5, { id: 'c' }))).status).toBe(202);
+    expect((await api.get(`/v1/orders?strategyId=chart-${names}`)).json.items).toHaveLength(2);
+  });
+
   test('is reached from what is held, with a reduceOnly exit towards nothing', async () => {
     const entered = await post(
       aim(10, { symbol: 'RELIANCE', price: '2450.00', stopLoss: '2440.00', takeProfit: '2480.00' }),

@@ -1,0 +1,1 @@
+ALTER TABLE "signal_hooks" ADD COLUMN "settled" jsonb DEFAULT '[]'::jsonb NOT NULL;
