@@ -16,6 +16,9 @@ export function createSystemGauges(registry: Registry): (system: SystemMetrics) 
   );
   const age = gauge('reconciliation_age_seconds', 'Since the newest finished run began', ['account']);
   const failed = gauge('reconciliation_failed', '1: the newest run failed', ['account']);
+  const broken = gauge('invariants_broken', 'Invariants of the books that the reconciler found broken', [
+    'account',
+  ]);
   const workers = gauge('workers_alive', 'Processes that beat lately', ['role', 'version']);
   const state = gauge('trading_state', '1 for the state that is in force', ['account', 'state']);
   const money = gauge('money_rupees', 'Equity, net P&L of the day, balance, margins and drawdown', [
@@ -33,6 +36,7 @@ export function createSystemGauges(registry: Registry): (system: SystemMetrics) 
     differences,
     age,
     failed,
+    broken,
     workers,
     state,
     money,
@@ -52,7 +56,8 @@ export function createSystemGauges(registry: Registry): (system: SystemMetrics) 
       failed.set({ account: run.accountId }, run.isFailed ? 1 : 0);
     }
     for (const { role, version, alive } of system.workers) workers.set({ role, version }, alive);
-    for (const { id: account, tradingState } of system.accounts) {
+    for (const { id: account, tradingState, invariantsBroken } of system.accounts) {
+      broken.set({ account }, invariantsBroken);
       for (const one of STATES) state.set({ account, state: one }, one === tradingState ? 1 : 0);
     }
     for (const { accountId: account, risk } of system.risks) {

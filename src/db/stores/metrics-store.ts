@@ -12,7 +12,12 @@ export interface SystemFigures {
     readonly isFailed: boolean;
   }[];
   readonly workers: readonly { readonly role: string; readonly version: string; readonly alive: number }[];
-  readonly accounts: readonly { readonly id: string; readonly tradingState: string }[];
+  readonly accounts: readonly {
+    readonly id: string;
+    readonly tradingState: string;
+    /** Invariants that the reconciler found broken, as the alert that stands names them. */
+    readonly invariantsBroken: number;
+  }[];
 }
 
 /** Rejections of a trading day that began then. */
@@ -45,7 +50,10 @@ export async function readSystemFigures(db: Database, since: Date): Promise<Syst
     }),
     db.reads.query<SystemFigures['accounts'][number]>({
       name: 'sauda_metrics_accounts',
-      text: `select id, trading_state as "tradingState" from accounts where id <> 'system' order by id limit 100`,
+      text: `select a.id, a.trading_state as "tradingState", coalesce((select jsonb_array_length(l.details -> 'broken')
+            from alerts l where l.account_id = a.id and l.condition = 'books:invariant' and l.cleared_at is null
+            limit 1), 0) as "invariantsBroken"
+        from accounts a where a.id <> 'system' order by a.id limit 100`,
     }),
   ]);
   return {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../src/broker/errors.ts';
 import type { BrokerPort, BrokerPosition } from '../../../src/broker/port.ts';
+import { readSystemFigures } from '../../../src/db/stores/metrics-store.ts';
 import { decimal } from '../../../src/domain/money.ts';
 import { armFailpoints } from '../../../src/lib/failpoint.ts';
 import { adjustPosition } from '../../../src/services/adjust-position.ts';
@@ -408,6 +409,11 @@ describe('reconciling with the broker', () => {
 
   it('books that contradict themselves are told by the next run, until they do not', async () => {
     await bought('broken');
+    const figure = async () =>
+      (await readSystemFigures(pipeline.parts.database, new Date())).accounts.find(
+        ({ id }) => id === 'broken',
+      )?.invariantsBroken;
+    expect(await figure()).toBe(0);
     const broken = () =>
       pipeline.sql<{ message: string; standing: boolean }>(
         `select message, cleared_at is null as standing from alerts where account_id = 'broken' and type = 'invariant_broken'`,
@@ -416,9 +422,11 @@ describe('reconciling with the broker', () => {
     await run('broken', holding(11));
     expect(await broken()).toMatchObject([{ standing: true }]);
     expect((await broken())[0]?.message).toContain('the entries of a key do not add up to its position');
+    expect(await figure()).toBeGreaterThan(0);
     await pipeline.sql(`update positions set quantity = 10, buy_quantity = 10 where account_id = 'broken'`);
     await run('broken');
     expect(await broken()).toMatchObject([{ standing: false }]);
+    expect(await figure()).toBe(0);
   });
 
   it('money that is blocked for nothing is told by the second run, until it is free; what is held may block it', async () => {
