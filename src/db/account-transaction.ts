@@ -5,7 +5,7 @@ import { InvariantError } from '../lib/assert.ts';
 import { isMutant } from '../lib/mutant.ts';
 import { type Loaded, type Needs, loadAccount, mergeNeeds } from './account-load.ts';
 import { codecs, writeStatement } from './account-rows.ts';
-import { AccountView, MoreNeeded, type Origin } from './account-view.ts';
+import { AccountView, MoreNeeded, type OrderTransition, type Origin } from './account-view.ts';
 import { within } from './pool.ts';
 import { CommitUnknownError, ConflictError, UnknownAccountError, isRefusedWrite } from './errors.ts';
 
@@ -57,6 +57,7 @@ interface Turn {
 interface Through {
   readonly pool: pg.Pool;
   readonly tells: ReadonlySet<OutcomeType>;
+  readonly onTransitions: OnTransitions;
 }
 
 interface Lane extends Through {
@@ -74,11 +75,18 @@ export interface TransactionPools {
 export interface TransactionOptions {
   /** Ends of orders that are told, as alerts of the same transaction; default none. */
   readonly tells?: ReadonlySet<OutcomeType>;
+  /**
+   * Told of orders whose status changed, once that is committed. Not of a commit without an answer: the journal is the
+   * record, this only says so.
+   */
+  readonly onTransitions?: OnTransitions;
 }
+
+type OnTransitions = (accountId: string, transitions: readonly OrderTransition[]) => void;
 
 export function createAccountTransactions(
   pools: TransactionPools,
-  { tells = new Set() }: TransactionOptions = {},
+  { tells = new Set(), onTransitions = () => undefined }: TransactionOptions = {},
 ): AccountTransactions {
   const ordinary = new Map<string, Turn>();
   const urgent = new Map<string, Turn>();
@@ -97,8 +105,8 @@ export function createAccountTransactions(
         // Urgent work waits for the lock alone, never for a connection that ordinary work is waiting for.
         const lane =
           work.urgent === true
-            ? { turns: urgent, pool: pools.urgent, tells }
-            : { turns: ordinary, pool: pools.accounts, tells };
+            ? { turns: urgent, pool: pools.urgent, tells, onTransitions }
+            : { turns: ordinary, pool: pools.accounts, tells, onTransitions };
         const turn = lane.turns.get(work.accountId) ?? { waiting: [], running: false };
         lane.turns.set(work.accountId, turn);
         turn.waiting.push({ work, resolve: resolve as (value: unknown) => void, reject });
@@ -113,7 +121,7 @@ function sendWithoutWaiting(client: pg.PoolClient): void {
 }
 
 /** Takes the group once it has a connection: what came while it waited for one shares the transaction. */
-async function runNext({ pool, tells }: Through, accountId: string, turn: Turn): Promise<void> {
+async function runNext({ pool, ...through }: Through, accountId: string, turn: Turn): Promise<void> {
   let client: pg.PoolClient;
   try {
     client = await pool.connect();
@@ -122,7 +130,7 @@ async function runNext({ pool, tells }: Through, accountId: string, turn: Turn):
     return;
   }
   const group = turn.waiting.splice(0, MAX_GROUP);
-  await runGroup({ pool, tells, client }, accountId, group);
+  await runGroup({ pool, ...through, client }, accountId, group);
 }
 
 interface Connected extends Through {
@@ -163,7 +171,7 @@ function settle(waiting: Waiting, outcome: Outcome | undefined): void {
 }
 
 async function transact(
-  { client, tells }: Connected,
+  { client, tells, onTransitions }: Connected,
   accountId: string,
   group: readonly Waiting[],
 ): Promise<Outcome[]> {
@@ -175,6 +183,11 @@ async function transact(
       return outcomes;
     }
     await writeAndCommit(client, view);
+    try {
+      if (view.transitions.length > 0) onTransitions(accountId, view.transitions);
+    } catch {
+      // It is committed: nothing that is said of it may undo that.
+    }
     return outcomes;
   } catch (error) {
     broken = error instanceof CommitUnknownError || !(await rolledBack(client));

@@ -69,6 +69,18 @@ export interface StagedEntry {
   readonly data: string;
 }
 
+/** An order's status that changed, as it is logged once that is committed. */
+export interface OrderTransition {
+  readonly orderId: string;
+  readonly clientOrderId: string;
+  /** Kind of the journal's entry. */
+  readonly event: string;
+  /** Null: the order is new. */
+  readonly from: OrderStatus | null;
+  readonly to: OrderStatus;
+  readonly reason: string | null;
+}
+
 /** Longer than reading again can take: statements of an account have a time limit of 5 s. */
 const READ_AGAIN_MS = 10_000;
 
@@ -191,6 +203,7 @@ export class AccountView {
   private readonly undo: Undo[] = [];
   private readonly sets: Record<SetName, RowSet<unknown>>;
   private readonly staged: StagedEntry[] = [];
+  private readonly moved: OrderTransition[] = [];
   private actor = 'system';
   private origin: Origin | null = null;
   /** Columns of the account's own row that changed, by property. */
@@ -235,6 +248,7 @@ export class AccountView {
     const { account, budgetChanged, changedAccount, actor: actorBefore, origin: originBefore } = this;
     const undoFrom = this.undo.length;
     const stagedFrom = this.staged.length;
+    const movedFrom = this.moved.length;
     this.actor = actor;
     this.origin = origin;
     try {
@@ -242,6 +256,7 @@ export class AccountView {
     } catch (error) {
       for (const undo of this.undo.splice(undoFrom).reverse()) undo();
       this.staged.length = stagedFrom;
+      this.moved.length = movedFrom;
       Object.assign(this, { account, budgetChanged, changedAccount });
       throw error;
     } finally {
@@ -332,6 +347,7 @@ export class AccountView {
     const row = this.inRealTime(order);
     this.set<Partial<OrderRow>>('orders').put(order.id, { ...row, stepFailures: 0, parkedAt: null });
     this.note('OrderAccepted', order.id, plainTerms(order));
+    this.moved.push(transitionOf('OrderAccepted', null, order));
   }
 
   /** Applies one event to an order: the row, its version and the journal move together. */
@@ -342,6 +358,7 @@ export class AccountView {
     this.set<Partial<OrderRow>>('orders').put(order.id, { ...next, stepFailures: 0, parkedAt: null });
     const { kind, ...data } = event;
     this.note(kind, order.id, data);
+    if (next.status !== current.status) this.moved.push(transitionOf(kind, current.status, next));
     if (isFinal(next.status) && next.status !== current.status) this.tellOutcome(next);
     return next;
   }
@@ -859,6 +876,11 @@ export class AccountView {
     return this.staged;
   }
 
+  /** Orders whose status changed, in the order of their changes. */
+  get transitions(): readonly OrderTransition[] {
+    return this.moved;
+  }
+
   /** Every change, by table, in an order that suits the reader; inserts of orders before what points at them. */
   writes(): TableWrite[] {
     const writes: TableWrite[] = [];
@@ -927,6 +949,11 @@ function newest<Row extends { readonly cycle: number }>(rows: readonly Row[]): R
 
 function oldestFirst<Row extends { readonly cycle: number }>(rows: readonly Row[]): Row[] {
   return [...rows].sort((a, b) => a.cycle - b.cycle);
+}
+
+function transitionOf(event: string, from: OrderStatus | null, order: Order): OrderTransition {
+  const { id: orderId, clientOrderId, status: to, statusReason: reason } = order;
+  return { orderId, clientOrderId, event, from, to, reason };
 }
 
 const attemptKey = (row: AttemptRow) => `${row.orderId}/${row.attempt}`;

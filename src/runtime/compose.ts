@@ -102,7 +102,12 @@ export async function compose(options: CompositionOptions): Promise<Composition>
       ...(patience && { callTimeoutMs: patience.queueCallMs }),
     },
   );
-  const transactions = createAccountTransactions(database, { tells: toldOutcomes(config.telegram) });
+  const transactions = createAccountTransactions(database, {
+    tells: toldOutcomes(config.telegram),
+    onTransitions: (accountId, transitions) => {
+      for (const one of transitions) log.info({ accountId, ...one }, 'order');
+    },
+  });
   const sealer = config.broker === 'kite' ? await sealerOf(config) : null;
   const sessions =
     sealer === null

@@ -73,6 +73,8 @@ export interface PipelineOptions {
   readonly brokerRoot?: (exchange: RunningPaperExchange) => Promise<string> | string;
   /** Every read of the broker's books is shuffled, and rows are repeated. */
   readonly disturbed?: boolean;
+  /** Where the log is written; default nowhere. */
+  readonly logFile?: string;
 }
 
 export interface Sql {
@@ -214,7 +216,8 @@ async function assemble(
   const config = parsed.value;
 
   const composeOne: Pipeline['compose'] = async (name, { databaseUrl = database.url } = {}) => {
-    const log = createLogger({ level: 'silent', processName: name, file: null });
+    const { logFile: file = null } = options;
+    const log = createLogger({ level: file === null ? 'silent' : 'info', processName: name, file });
     const parts = await compose({
       config,
       databaseUrl,
