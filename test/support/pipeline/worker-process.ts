@@ -39,8 +39,11 @@ export function startWorkerProcess(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  // What is kept of the output may be full of what came after it.
+  let hasSaidSo = false;
   const keep = (chunk: Buffer): void => {
     output = (output + chunk.toString('utf8')).slice(-50_000);
+    hasSaidSo ||= output.includes('"msg":"running"');
   };
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
@@ -55,7 +58,7 @@ export function startWorkerProcess(
       await waitFor(
         () => {
           if (!running()) return true;
-          return output.includes('"msg":"running"');
+          return hasSaidSo;
         },
         { what: `${program} to run`, timeoutMs: START_TIMEOUT_MS },
       );
