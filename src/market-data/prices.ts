@@ -28,6 +28,7 @@ interface Seen {
   readonly bestOffer: Decimal | null;
   readonly lowerCircuit: Decimal | null;
   readonly upperCircuit: Decimal | null;
+  readonly previousClose: Decimal | null;
   /** Monotonic instant at which the price was current. */
   readonly atMs: number;
   /** The price before it, when that was seen shortly before. */
@@ -41,6 +42,7 @@ interface PriceRow {
   readonly best_offer: string | null;
   readonly lower_circuit: string | null;
   readonly upper_circuit: string | null;
+  readonly previous_close: string | null;
   readonly age_ms: number;
 }
 
@@ -87,7 +89,7 @@ export function createPriceReader(options: PriceReaderOptions): PriceReader {
     const startMs = monotonicMs();
     const { rows } = await db.reads.query<PriceRow>({
       name: 'sauda_last_prices',
-      text: `select instrument_id, price, best_bid, best_offer, lower_circuit, upper_circuit,
+      text: `select instrument_id, price, best_bid, best_offer, lower_circuit, upper_circuit, previous_close,
         greatest(0, extract(epoch from clock_timestamp() - at) * 1000)::float8 as age_ms
         from last_prices where instrument_id = any($1)`,
       values: [ids],
@@ -102,6 +104,7 @@ export function createPriceReader(options: PriceReaderOptions): PriceReader {
         bestOffer: optional(row.best_offer),
         lowerCircuit: optional(row.lower_circuit),
         upperCircuit: optional(row.upper_circuit),
+        previousClose: optional(row.previous_close),
         atMs,
       });
     }
@@ -137,6 +140,7 @@ export function createPriceReader(options: PriceReaderOptions): PriceReader {
         bestOffer: quote.bestOffer,
         lowerCircuit: quote.lowerCircuit,
         upperCircuit: quote.upperCircuit,
+        previousClose: quote.previousClose,
         atMs,
       });
       return [priceRow(instrument.id, quote)];

@@ -28,6 +28,8 @@ export interface PriceView {
   readonly fresh: boolean;
   /** The price seen shortly before this one; null or left out: none. */
   readonly previous?: Decimal | null;
+  /** The close of the day before as the broker says; null or left out: not known. */
+  readonly previousClose?: Decimal | null;
 }
 
 /** How an order changes the position it meets (trading.md section 2). Quantities in units. */

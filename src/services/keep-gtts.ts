@@ -10,6 +10,7 @@ import { failpoint } from '../lib/failpoint.ts';
 import { nextGttCall, wantedGtt } from '../risk/protection/gtt-plan.ts';
 import type { Context } from './context.ts';
 import { PROTECTION_NEEDS } from './protect-account.ts';
+import { isSuspended } from './protection-facts.ts';
 import { settleGtt } from './settle-gtt.ts';
 import { tellRefusedGtt } from './tell-protection.ts';
 
@@ -91,6 +92,8 @@ function claimGtt(context: Context, view: AccountView, group: ProtectionGroupRow
     if (gttNet !== null) endGtt(view, group);
     return null;
   }
+  // One at the old price of a share that may be split would fire at once.
+  const isHeldBack = held > 0 && isSuspended(context, view, group);
   const now = view.real.realNow;
   if (needsRead(context, net, now)) return 'doubt';
   if (net.retryAt !== null && new Date(net.retryAt) > now) return null;
@@ -100,7 +103,7 @@ function claimGtt(context: Context, view: AccountView, group: ProtectionGroupRow
   const wanted = group.gtt ? wantedGtt({ held, side, stop, target }, instrument, price) : null;
   const last = price?.last ?? null;
   const next = nextGttCall(net, wanted, side, last);
-  if (next === null) return null;
+  if (next === null || (isHeldBack && next.kind !== 'CANCEL')) return null;
   const call: GttCall = { id: context.newId(), ...next, at: now.toISOString(), inDoubt: false };
   view.putProtection(
     { ...group, gttNet: { ...net, call } },

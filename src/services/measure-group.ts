@@ -20,7 +20,7 @@ interface Looked {
   readonly before: ProtectionGroupRow;
   readonly group: ProtectionGroupRow;
   /** As the plan saw it. */
-  readonly facts: Pick<GroupFacts, 'held' | 'policy'>;
+  readonly facts: Pick<GroupFacts, 'held' | 'policy' | 'isHeldBack'>;
   readonly day: StopDayNow;
 }
 
@@ -34,7 +34,8 @@ export function measureGroup(
   const isOpen = day.phase !== 'CLOSED';
   const guards = liveGuards(view, group);
   const protectedQuantity = Math.min(held, restingStops(view, guards));
-  const isNaked = facts.policy === 'exchange' && isOpen && protectedQuantity < held;
+  const counts = facts.policy === 'exchange' || facts.isHeldBack;
+  const isNaked = counts && isOpen && protectedQuantity < held;
   const isLive = (id: string) => guards.some((guard) => guard.id === id);
   const since = group.unprotectedSince;
   const measured: ProtectionGroupRow = {

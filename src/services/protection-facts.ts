@@ -8,6 +8,7 @@ import { type GuardRole, closingSide } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';
 import { exitPrice, sliceQuantity } from '../risk/exits.ts';
 import { positionId } from '../risk/monitor/monitor.ts';
+import { isRebased } from '../risk/monitor/price-quality.ts';
 import type { GroupFacts, Guard, GuardCommand } from '../risk/protection/plan.ts';
 import { isAtTarget, isBeyondStop, isOutsideBand, stopTerms } from '../risk/protection/stop-terms.ts';
 import type { Context } from './context.ts';
@@ -49,7 +50,9 @@ export function factsOf(
   const leaving = leavingOf(view, group, held);
   const isOutside = isOutsideBand(group.stopLoss, side, price);
   // A stop that rests already is left there; more is not placed beside it, nor could it be moved.
-  const isWatched = isOutside && !guards.some(({ role }) => role === 'STOP');
+  const isHeldBack = isSuspended(context, view, group);
+  // While it is held back nobody watches, and what is without a stop counts as that.
+  const isWatched = !isHeldBack && isOutside && !guards.some(({ role }) => role === 'STOP');
   const policy = group.policy === 'exchange' && isWatched ? 'oms' : group.policy;
   const mayTry = isOpen && (group.retryAt === null || group.retryAt <= view.now);
   return {
@@ -64,7 +67,8 @@ export function factsOf(
     target: group.takeProfit,
     isTargetPassed: isAtTarget(group.takeProfit, side, price),
     exitPrice: exitPrice(side, instrument, price),
-    isClosing: isClosing(view, group) || isRebased(view, group) || (leaving > 0 && leaving >= held),
+    isClosing: isClosing(view, group) || (leaving > 0 && leaving >= held),
+    isHeldBack,
     leaving,
     waitsForOther: waitsForOther(view, group, withinMs),
     mayPlace: {
@@ -156,16 +160,22 @@ function flattensOf(
 }
 
 /**
- * The share may be another one since last night (a split, a bonus): a stop at its old price would sell it at once. The
- * monitor has told a person so; until the alert is acknowledged or ends, protection stands aside, and that is told, too.
+ * The share may be another one since last night (a split, a bonus): a stop at its old price would sell it at once. Until
+ * the monitor's alert of it is acknowledged or ends, protection stands aside; before the monitor has looked, the same
+ * two closes tell. That nothing protects meanwhile is CRITICAL after PROTECT_WITHIN_MS like any other reason.
  */
-function isRebased(view: AccountView, { instrumentId, product }: ProtectionGroupRow): boolean {
+export function isSuspended(
+  context: Pick<Context, 'prices'>,
+  view: AccountView,
+  { instrumentId, product }: ProtectionGroupRow,
+): boolean {
   const own = view
     .openPositions()
     .find((row) => row.managedBy === 'OMS' && row.instrumentId === instrumentId && row.product === product);
   if (own === undefined) return false;
   const suspected = view.standingAlert(`risk:corporate_action_suspected:${positionId(own)}`);
-  return suspected !== null && suspected.acknowledgedAt === null;
+  if (suspected !== null) return suspected.acknowledgedAt === null;
+  return isRebased(own.previousClose, context.prices.peek(instrumentId)?.previousClose ?? null);
 }
 
 /**

@@ -27,12 +27,14 @@ const REBASED_BY = decimal('0.1');
 /** A pushed price this many times what is known is a slip of units (paise for rupees), not a market. */
 const BELIEVABLE_FACTOR = 10;
 
+/** Our own close of the day before against the broker's: true when it is another share's. Null: not known. */
+export function isRebased(own: Decimal | null, brokers: Decimal | null): boolean {
+  return own !== null && brokers !== null && brokers.minus(own).abs().div(own).gt(REBASED_BY);
+}
+
 export function priceQuality(facts: PriceFacts, maxAgeMs: number): PriceQuality {
   const { lastPrice, ageMs, ownPreviousClose, brokerPreviousClose } = facts;
-  if (ownPreviousClose !== null && brokerPreviousClose !== null) {
-    const off = brokerPreviousClose.minus(ownPreviousClose).abs().div(ownPreviousClose);
-    if (off.gt(REBASED_BY)) return 'REBASED';
-  }
+  if (isRebased(ownPreviousClose, brokerPreviousClose)) return 'REBASED';
   if (lastPrice === null || ageMs === null) return 'UNKNOWN';
   if (ageMs > maxAgeMs) return 'STALE';
   return isPlausible(facts, lastPrice) ? 'GOOD' : 'IMPLAUSIBLE';

@@ -73,8 +73,10 @@ export interface GroupFacts {
   readonly isTargetPassed: boolean;
   /** Limit of an exit that trades now; null: no price is known. */
   readonly exitPrice: Decimal | null;
-  /** A flatten closes this position and takes our orders out of its way itself, or a person is to look at it first. */
+  /** A flatten closes this position and takes our orders out of its way itself. */
   readonly isClosing: boolean;
+  /** A person is to look at the share first: nothing is placed or moved, and guards become smaller alone. */
+  readonly isHeldBack: boolean;
   /** Units of `held` that a flatten of a part closes: the rest keeps its stop. */
   readonly leaving: number;
   /** Orders of the other side's old group may still fill. */
@@ -114,10 +116,20 @@ export function planProtection(facts: GroupFacts): Plan {
     return { ...stay, actions: guards.flatMap((guard) => cancel(guard, 'the position is closed')) };
   }
   if (facts.isClosing) return { ...stay, actions: [] };
+  if (facts.isHeldBack) return { ...stay, actions: shrink(facts) };
   const why = facts.mode === 'EXIT' ? null : whyExit(facts);
   const mode = why === null ? facts.mode : 'EXIT';
   const now = { ...facts, mode, held: held - facts.leaving };
   return { mode, why, actions: [...chase(now), ...cover(now), ...targets(now)] };
+}
+
+/** No guard closes more than is held; the terms of what rests stay as they are. */
+function shrink(facts: GroupFacts): Action[] {
+  const still = { ...facts, stop: null, target: null };
+  return (['STOP', 'TARGET', 'EXIT'] as const).flatMap((role) => {
+    const own = facts.guards.filter((guard) => guard.role === role);
+    return cut(own, lastingOf(own) - facts.held, still);
+  });
 }
 
 /** Why a stop order will not do any more; null: it will. */

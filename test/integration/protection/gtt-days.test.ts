@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { OrderRow } from '../../../src/db/account-rows.ts';
 import { acknowledgeAlert } from '../../../src/services/acknowledge-alert.ts';
 import { closePositions } from '../../../src/services/close-positions.ts';
+import { keepGtts } from '../../../src/services/keep-gtts.ts';
 import { protectAccount } from '../../../src/services/protect-account.ts';
 import type { Running } from '../../../src/runtime/roles.ts';
 import { expectInvariants } from '../../support/pipeline/invariants.ts';
@@ -95,8 +96,9 @@ onEachBackend((backend) => {
     const account = await freshAccount(pipeline, 'split');
     const guarded = guardedOf(pipeline, account);
     const { context } = pipeline.parts;
-    await filled(account, { quantity: 20 });
+    await filled(account, { quantity: 20, gtt: true });
     await guarded.protects(20);
+    const { id: gtt } = await hasOne(account, 20);
     // Our close of the day before is twice the broker's.
     await pipeline.sql('update positions set previous_close = 4900 where account_id = $1', [account]);
     const suspected = await waitFor(
@@ -111,6 +113,9 @@ onEachBackend((backend) => {
     );
     const [stop] = await guarded.stops();
     await outsideOf(pipeline, account).end(stop?.order_id ?? '', 'CANCELLED', 'the day is over');
+    // The broker ends GTTs of such a share itself.
+    const headers = { authorization: `token paper:paper-${account}` };
+    await fetch(`${pipeline.exchange.url}/gtt/triggers/${gtt}`, { method: 'DELETE', headers });
     await eventually(
       async () =>
         expect(
@@ -125,6 +130,29 @@ onEachBackend((backend) => {
       await pipeline.sql(`select role from orders where account_id = $1 order by created_at`, [account]),
     ).toEqual([{ role: 'ENTRY' }, { role: 'STOP' }]);
     expect(await guarded.net()).toBe(20);
+    const told = async () => (await guarded.alerts()).map(({ severity, type }) => `${severity} ${type}`);
+    await eventually(async () => expect(await told()).toContain('WARNING gtt_lost'), { what: 'the GTT' });
+
+    // The price of the new share: its old stop is outside of the band, and nobody watches it.
+    await pipeline.setPrices({ 'NSE:RELIANCE': '2750.00' });
+    await pipeline.readPrices(pipeline.parts);
+    await eventually(async () => expect(await told()).toContain('CRITICAL unprotected_position'), {
+      what: 'a person to be told that nothing protects it',
+    });
+    for (let look = 0; look < 3; look++) await protectAccount(context, { accountId: account });
+    const standing = await pipeline.sql<{ type: string }>(
+      `select type from alerts where account_id = $1 and severity = 'CRITICAL' and cleared_at is null`,
+      [account],
+    );
+    expect(standing.map(({ type }) => type)).toContain('unprotected_position');
+    expect(await told()).not.toContain('WARNING stop_outside_band');
+    expect(await guarded.net()).toBe(20);
+    await pipeline.setPrices({ 'NSE:RELIANCE': '2450.00' });
+    await pipeline.readPrices(pipeline.parts);
+    for (let look = 0; look < 3; look++) await keepGtts(context, { accountId: account });
+    expect((await gttsOf(account)).filter(({ status }) => status === 'active')).toEqual([]);
+    await pipeline.setPrices({ 'NSE:RELIANCE': '2420.00' });
+    await pipeline.readPrices(pipeline.parts);
 
     const seen = await acknowledgeAlert(context, {
       accountId: account,
@@ -133,5 +161,33 @@ onEachBackend((backend) => {
     });
     expect(seen.ok).toBe(true);
     await guarded.isFlat();
+  });
+
+  it('and not before the monitor has looked at it either', async () => {
+    const account = await freshAccount(pipeline, 'early');
+    const guarded = guardedOf(pipeline, account);
+    await pipeline.setPrices({ 'NSE:RELIANCE': '2450.00' });
+    await pipeline.readPrices(pipeline.parts);
+    await filled(account, { quantity: 20 });
+    await guarded.protects(20);
+    for (const role of running) await role.stop();
+    await pipeline.sql('update positions set previous_close = 4900 where account_id = $1', [account]);
+    const [stop] = await guarded.stops();
+    await outsideOf(pipeline, account).end(stop?.order_id ?? '', 'CANCELLED', 'the day is over');
+    const withoutMonitor = ALL_ROLES.filter((role) => role !== 'riskMonitor');
+    running = withoutMonitor.map((role) => pipeline.startRole(role));
+    const ended = `select status from orders where account_id = $1 and role = 'STOP' and status = 'CANCELLED'`;
+    await waitFor(async () => (await pipeline.sql(ended, [account])).length > 0, { what: 'its end' });
+    await eventually(
+      async () => expect((await guarded.alerts()).map(({ type }) => type)).toContain('unprotected_position'),
+      { what: 'a person to be told' },
+    );
+    for (let look = 0; look < 3; look++) await protectAccount(pipeline.parts.context, { accountId: account });
+    const roles = `select role from orders where account_id = $1 order by created_at`;
+    expect(await pipeline.sql(roles, [account])).toEqual([{ role: 'ENTRY' }, { role: 'STOP' }]);
+    expect(await guarded.net()).toBe(20);
+    expect((await guarded.alerts()).map(({ type }) => type)).not.toContain('corporate_action_suspected');
+    await pipeline.sql('update positions set previous_close = null where account_id = $1', [account]);
+    await guarded.protects(20);
   });
 });

@@ -55,6 +55,7 @@ function reader(
         best_offer: null,
         lower_circuit: null,
         upper_circuit: null,
+        previous_close: null,
         ...row,
       })),
   });

@@ -21,6 +21,7 @@ const facts = (changes: Partial<GroupFacts> = {}): GroupFacts => ({
   isTargetPassed: false,
   exitPrice: decimal('99'),
   isClosing: false,
+  isHeldBack: false,
   leaving: 0,
   waitsForOther: false,
   mayPlace: { stop: true, target: true, exit: true },
@@ -121,6 +122,23 @@ describe('the plan of protection', () => {
       [],
     ],
     ['waits for the old side to end', { waitsForOther: true }, []],
+    ['places nothing while it is held back', { isHeldBack: true, isStopPassed: true }, []],
+    [
+      'leaves what rests where it is while it is held back',
+      { isHeldBack: true, guards: [stop(20, { trigger: decimal('90') })] },
+      [],
+    ],
+    [
+      'makes what rests smaller, and moves nothing, while it is held back',
+      {
+        ...{ isHeldBack: true, held: 12, target: decimal('120') },
+        guards: [stop(20, { trigger: decimal('90') }), guard('TARGET', 20)],
+      },
+      [
+        expect.objectContaining({ kind: 'modify', leaves: 12, stop: null }),
+        expect.objectContaining({ kind: 'modify', leaves: 12, target: null }),
+      ],
+    ],
     ['stands aside while a flatten closes', { isClosing: true, guards: [stop(20)] }, []],
     ['exits where the market is beyond the stop already', { isStopPassed: true }, [place('EXIT', 20)]],
     ['does not exit beside a stop that waits for its fill', { isStopPassed: true, guards: [stop(20)] }, []],

@@ -288,6 +288,7 @@ export class World {
       isTargetPassed: false,
       exitPrice: decimal('99'),
       isClosing: false,
+      isHeldBack: false,
       leaving: 0,
       waitsForOther:
         this.now - (group.nakedSince ?? this.now) < WITHIN_MS &&
