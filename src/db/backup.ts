@@ -47,9 +47,10 @@ export async function takeBackup(databaseUrl: string, folder: string): Promise<B
   const partial = `${folder}.partial`;
   await rm(partial, { recursive: true, force: true });
   await refuseExisting(folder);
-  await mkdir(partial, { recursive: true, mode: 0o700 });
   try {
     const manifest = await withClient(databaseUrl, 'sauda-backup', async (client) => {
+      // Only now: a database that is not there leaves no folder behind, and is what is told.
+      await mkdir(partial, { recursive: true, mode: 0o700 });
       await client.query('begin isolation level repeatable read, read only');
       const tables: BackupTable[] = [];
       for (const { name, columns } of await tablesOf(client)) {
