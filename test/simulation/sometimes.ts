@@ -11,21 +11,21 @@ const QUERIES: Readonly<Record<string, string>> = {
   'adopted by its tag': `order_attempts where outcome = 'ADOPTED'`,
   'released and tried again': JOURNAL('SubmissionReleased'),
   'told of an order in doubt': `alerts where type = 'order_unknown'`,
-  'told, then adopted': `alerts a join orders o on o.account_id = a.account_id and o.id = a.order_id
-    where a.type = 'order_unknown' and o.broker_order_id is not null`,
   'filled in parts': `(select order_id from trades group by 1 having count(*) > 1) t`,
   'ended by the fence': `orders where failed_check = 'CIRCUIT_BREAKER'`,
   'order of somebody else': `orders where cause = 'EXTERNAL'`,
   'cancelled at the exchange': `orders where status = 'CANCELLED' and broker_order_id is not null`,
   'changed at the exchange': JOURNAL('OrderModified'),
-  'trade taken back': `trades where annulled_at is not null`,
-  'session that died': `alerts where type = 'broker_session_expired'`,
   'read that was not clean': `broker_reads where not clean`,
   'repaired by reconciliation': `reconciliation_log where differences::text like '%REPAIRED%'`,
   'reconciliation that failed': `reconciliation_log where status = 'FAILED'`,
 };
 /** Shown, but too rare in a short run to be asked for. */
 const RARE: Readonly<Record<string, string>> = {
+  'told, then adopted': `alerts a join orders o on o.account_id = a.account_id and o.id = a.order_id
+    where a.type = 'order_unknown' and o.broker_order_id is not null`,
+  'trade taken back': `trades where annulled_at is not null`,
+  'session that died': `alerts where type = 'broker_session_expired'`,
   'missed its slot': `order_attempts where outcome_reason like 'MISSED_SLOT%'`,
   'waited for its trades': `journal where kind = 'BrokerStatusChanged' and (data::jsonb ->> 'awaitingTrades')::boolean`,
   'late trade': `alerts where type = 'late_trade'`,
