@@ -1,4 +1,4 @@
-import { type DueCommand, type DueOrder, readDue } from '../db/stores/due-store.ts';
+import { type DueCommand, type DueOrder, readDue, readDueSteps } from '../db/stores/due-store.ts';
 import { takeLease } from '../db/stores/lease-store.ts';
 import { sweepQueueRecords } from '../db/stores/queue-store.ts';
 import { readTradingAccounts } from '../db/stores/step-store.ts';
@@ -124,7 +124,11 @@ export function createDispatcher(context: Context, queues: DispatcherQueues): Di
       // Asked once a beat: what would only wait for a dead queue is not tried.
       const isHeard = (await queues.ping()).ok;
       const afterMs = isHeard ? DIRECT_AFTER_MS : 0;
-      const all = await readAll(isHeard);
+      const all = await readAll(isHeard).catch(async (error: unknown) => {
+        // Orders go on also where another kind can not be read.
+        steps.run(stepsToRun(await readDueSteps(context.db)), afterMs);
+        throw error;
+      });
       const due = stepsToRun(all);
       const { paused } = due;
       // None of these waits: what is enqueued comes last, where it can hold up nothing.

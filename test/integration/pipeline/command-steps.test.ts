@@ -279,6 +279,41 @@ describe('commands, step by step', () => {
       expect(await commands.of({ id })).toMatchObject([{ outcome: 'ACCEPTED' }]);
     });
 
+    it('is sent by the dispatcher also when what else is due can not be read', async () => {
+      const id = await resting();
+      await commands.cancel({ id });
+      await pipeline.sql(
+        `update order_commands set next_step_at = clock_timestamp() - interval '3 seconds' where order_id = $1`,
+        [id],
+      );
+      const { context } = pipeline.parts;
+      const reads = new Proxy(context.db.reads, {
+        get: (pool, name) =>
+          name === 'query'
+            ? (query: { name?: string }) =>
+                query.name === 'sauda_due'
+                  ? Promise.reject(new Error('of this test'))
+                  : pool.query(query as { text: string })
+            : (Reflect.get(pool, name) as unknown),
+      });
+      const deaf = {
+        ping: () => Promise.resolve({ ok: false, error: 'deaf' } as const),
+        ensureSchedules: () => Promise.resolve(null),
+        enqueueMany: () => Promise.resolve(false),
+        isPaused: () => Promise.resolve(null),
+        setPaused: () => Promise.resolve(false),
+      };
+      const dispatcher = createDispatcher({ ...context, db: { ...context.db, reads } }, deaf);
+      await eventually(() => expect(dispatcher.beat()).rejects.toThrow('of this test'), { what: 'a beat' });
+      await eventually(
+        async () => expect(await commands.of({ id })).toMatchObject([{ answer: 'ACKNOWLEDGED' }]),
+        { what: 'the cancel to be sent' },
+      );
+      await pipeline.sql(`delete from leases where name = 'dispatcher'`);
+      await poll();
+      expect(await pipeline.order(id)).toMatchObject({ status: 'CANCELLED' });
+    });
+
     it('that no queue brought to a worker is sent by the dispatcher; two of them make one call', async () => {
       const id = await resting();
       const before = await calls('cancelOrder');
