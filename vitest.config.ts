@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { FlakyReporter } from './test/support/flaky-reporter.ts';
+import { FailureReporter } from './test/support/failure-reporter.ts';
 
 /** Set by .ci/run alone: how often a test that failed among real servers is tried again. Each such test is named. */
 const retry = Number(process.env['TEST_RETRIES'] ?? '0');
@@ -20,7 +20,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     maxWorkers: 2,
     teardownTimeout: 60_000,
-    reporters: ['default', new FlakyReporter()],
+    reporters: ['default', new FailureReporter()],
     projects: [
       { test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
