@@ -186,7 +186,8 @@ onEachBackend((backend) => {
       await failing('u12', { kind: 'forbidden' });
       const order = await place('u12', RESTING);
       const waiting = await becomes(order, { status: 'VALIDATED', attempt: 1 });
-      expect(await alertsOf('u12')).toEqual(['CRITICAL broker_session_expired']);
+      // A look that the broker answers clears it again, perhaps before this one sees it.
+      expect(await alertsOf('u12')).toContainEqual(expect.stringMatching(/^CRITICAL broker_session_expired/));
       const pauseMs = (waiting.nextStepAt?.getTime() ?? 0) - waiting.updatedAt.getTime();
       expect(pauseMs).toBeGreaterThan(20_000);
       // Somebody logged in; the test does not wait for the pause.

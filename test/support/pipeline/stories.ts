@@ -81,7 +81,7 @@ const step = fc.oneof(
       ...{ of, quantity, asks: fc.constantFrom('price', 'price', 'trigger') },
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('bust'), nth: fc.nat(5) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('bust'), nth: fc.nat(5) }) },
   { weight: 3, arbitrary: fc.constant({ do: 'poll' }) },
   {
     weight: 4,
@@ -170,5 +170,30 @@ export const EXAMPLES: readonly (readonly (readonly Step[])[])[] = [
       { do: 'cancel', of: 1 },
     ],
     [{ do: 'send', of: 1 }, { do: 'poll' }],
+  ],
+  // A trade that the OMS knows is taken back before a cancel, and another after it.
+  [
+    [{ do: 'fill', of: 0, quantity: 3 }],
+    [{ do: 'fill', of: 0, quantity: 2 }],
+    [{ do: 'poll' }],
+    [{ do: 'bust', nth: 0 }],
+    [{ do: 'poll' }],
+    [{ do: 'poll' }],
+    [{ do: 'cancel', of: 0 }],
+    [{ do: 'send', of: 0 }],
+    [{ do: 'poll' }],
+    [{ do: 'bust', nth: 1 }],
+  ],
+  // Both trades of a filled order are taken back at once while it is cancelled in the app.
+  [
+    [{ do: 'fill', of: 0, quantity: 4 }],
+    [{ do: 'fill', of: 0, quantity: 6 }],
+    [{ do: 'poll' }],
+    [
+      { do: 'bust', nth: 0 },
+      { do: 'bust', nth: 1 },
+      { do: 'appCancel', of: 0 },
+    ],
+    [{ do: 'poll' }],
   ],
 ];
