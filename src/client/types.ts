@@ -51,9 +51,9 @@ export interface NewOrder {
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** Left out: as configured (PROTECTION). */
   readonly protection?: 'exchange' | 'oms' | 'none';
-  /** The stop follows the best price, this far behind it, in steps. */
   /** A GTT at the broker behind the stop, over days; needs a stopLoss and protection exchange. */
   readonly gtt?: boolean;
+  /** The stop follows the best price, this far behind it, in steps. */
   readonly trailingStop?: { readonly distance: string | number; readonly step: string | number };
 }
 

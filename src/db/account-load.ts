@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { decimal, type Decimal } from '../domain/money.ts';
-import type { FinishedOrder, LiveOrder } from '../domain/order.ts';
+import type { FinishedOrder, LiveOrder } from '../domain/live-order.ts';
 import { isMutant } from '../lib/mutant.ts';
 import { decodeFinished, decodeLive } from './live-row.ts';
 import {

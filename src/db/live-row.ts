@@ -1,5 +1,6 @@
 import { type Decimal, decimal } from '../domain/money.ts';
-import { type FinishedOrder, type LiveOrder, type Reserve, counted } from '../domain/order.ts';
+import { type FinishedOrder, type LiveOrder, counted } from '../domain/live-order.ts';
+import type { Reserve } from '../domain/order-reserve.ts';
 
 /** Orders as parts of the account's document (account-load.ts): the columns that limits look at, in its order. */
 const amount = (text: unknown) => (text === null ? null : decimal(text as string));

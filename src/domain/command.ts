@@ -1,4 +1,4 @@
-import type { PlainTerms } from './order.ts';
+import type { PlainTerms } from './order-terms.ts';
 
 /**
  * A cancel or a modify of an order: a durable command beside the order's true status. WAITING for its turn, for the

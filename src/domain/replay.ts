@@ -1,7 +1,8 @@
 import { istDateOf } from './calendar.ts';
 import { canonicalJson, withoutOrigin } from './journal.ts';
 import { Decimal, decimal } from './money.ts';
-import { type Order, type OrderEvent, type OrderTerms, acceptedOrder, evolve } from './order.ts';
+import type { Order, OrderTerms } from './order.ts';
+import { type OrderEvent, acceptedOrder, evolve } from './order-events.ts';
 import { ORDER_EVENT_KINDS } from './order-status.ts';
 
 /**

@@ -1,7 +1,9 @@
 import type { BrokerOrder } from '../broker/port.ts';
 import type { BookBefore, Command, CommandOutcome } from '../domain/command.ts';
 import { type Decimal, decimal } from '../domain/money.ts';
-import { type Order, type PlainTerms, isLocal, leavesQuantity, mostOf } from '../domain/order.ts';
+import { type Order, leavesQuantity } from '../domain/order.ts';
+import { mostOf } from '../domain/order-reserve.ts';
+import { type PlainTerms, isLocal } from '../domain/order-terms.ts';
 import {
   type OrderStatus,
   isAmoWaiting,

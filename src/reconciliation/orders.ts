@@ -1,6 +1,7 @@
 import type { BrokerOrder } from '../broker/port.ts';
 import { instantOfIst, isDay, isTimeOfDay, tradingDayOf } from '../domain/calendar.ts';
-import type { Order, OrderEvent } from '../domain/order.ts';
+import type { Order } from '../domain/order.ts';
+import type { OrderEvent } from '../domain/order-events.ts';
 import { isFinal, meaningOfBrokerStatus, targetOf } from '../domain/order-status.ts';
 import { isMutant } from '../lib/mutant.ts';
 import { type EndedBy, endedBy } from './outside.ts';

@@ -1,7 +1,8 @@
 import type { BrokerOrder, BrokerOrderRef } from '../broker/port.ts';
 import { EXCHANGES, type Exchange, PRODUCTS, type Product } from '../domain/instrument.ts';
 import { isAmoWaiting } from '../domain/order-status.ts';
-import type { ModifiableTerms, Order, OrderTerms, Variety } from '../domain/order.ts';
+import type { Order, OrderTerms, Variety } from '../domain/order.ts';
+import type { ModifiableTerms } from '../domain/order-terms.ts';
 
 /**
  * What a row of the broker's book says about an order that no request of ours explains: placed in Kite's app, by

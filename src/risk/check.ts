@@ -1,7 +1,8 @@
 import type { Account, Position } from '../domain/account.ts';
 import type { Instrument } from '../domain/instrument.ts';
 import { type Decimal, formatMoneyForPeople } from '../domain/money.ts';
-import type { FinishedOrder, LiveOrder, Order } from '../domain/order.ts';
+import type { FinishedOrder, LiveOrder } from '../domain/live-order.ts';
+import type { Order } from '../domain/order.ts';
 import type { SessionRules } from '../domain/session.ts';
 import type { Limits, OwnLimits } from './limits.ts';
 

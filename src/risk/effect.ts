@@ -1,14 +1,8 @@
 import type { Position } from '../domain/account.ts';
 import type { Instrument } from '../domain/instrument.ts';
 import type { Decimal } from '../domain/money.ts';
-import {
-  type LiveOrder,
-  type Order,
-  type OrderRole,
-  leavesQuantity,
-  openingLeaves,
-  sideSign,
-} from '../domain/order.ts';
+import type { LiveOrder } from '../domain/live-order.ts';
+import { type Order, type OrderRole, leavesQuantity, openingLeaves, sideSign } from '../domain/order.ts';
 import { ZERO } from '../domain/money.ts';
 import type { Effect, HeldPosition, PriceView } from './check.ts';
 

@@ -6,15 +6,8 @@ import { tradingDayOf } from '../domain/calendar.ts';
 import { type Charges, chargeSegmentOf, chargesOfOrder } from '../domain/charges.ts';
 import { type Instrument, instrumentKey } from '../domain/instrument.ts';
 import { type Decimal, ZERO, decimal, sum } from '../domain/money.ts';
-import {
-  type FinishedOrder,
-  type LiveOrder,
-  type Order,
-  isExit,
-  leavesQuantity,
-  reservedMargin,
-  sideSign,
-} from '../domain/order.ts';
+import { type FinishedOrder, type LiveOrder, reservedMargin } from '../domain/live-order.ts';
+import { type Order, isExit, leavesQuantity, sideSign } from '../domain/order.ts';
 import { unrealizedPnl } from '../domain/position.ts';
 import { isGuard } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';

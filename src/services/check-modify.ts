@@ -1,14 +1,10 @@
 import type { AccountView } from '../db/account-view.ts';
 import type { Position } from '../domain/account.ts';
 import { ZERO, decimal } from '../domain/money.ts';
-import {
-  type Order,
-  type PlainTerms,
-  type Reserve,
-  openingLeaves,
-  reservedMargin,
-  termsOf,
-} from '../domain/order.ts';
+import { reservedMargin } from '../domain/live-order.ts';
+import { type Order, openingLeaves } from '../domain/order.ts';
+import type { Reserve } from '../domain/order-reserve.ts';
+import { type PlainTerms, termsOf } from '../domain/order-terms.ts';
 import { PROTECTION_ACTOR } from '../domain/protection.ts';
 import type { CheckInput, CheckResult } from '../risk/check.ts';
 import { quantityLimits } from '../risk/checks/quantity-limits.ts';

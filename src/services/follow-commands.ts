@@ -1,13 +1,9 @@
 import type { OrderCommandRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
-import {
-  type HeldReserve,
-  type Order,
-  type OrderEvent,
-  type PlainTerms,
-  type Reserve,
-  reserveOf,
-} from '../domain/order.ts';
+import type { Order } from '../domain/order.ts';
+import type { OrderEvent } from '../domain/order-events.ts';
+import { type HeldReserve, type Reserve, reserveOf } from '../domain/order-reserve.ts';
+import type { PlainTerms } from '../domain/order-terms.ts';
 import { isFinal, isInTransit, meaningOfBrokerStatus, targetOf } from '../domain/order-status.ts';
 import {
   commandVerdict,

@@ -3,15 +3,15 @@ import type { AccountView } from '../db/account-view.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import { MAX_MODIFICATIONS, modificationsLeft } from '../domain/command.ts';
 import { type FieldError, checkRequest } from '../domain/order-request.ts';
+import type { Order } from '../domain/order.ts';
 import {
   type ModifiableTerms,
-  type Order,
   type PlainTerms,
   isLocal,
   isLocalTerm,
   plainTermsOf,
   termsOf,
-} from '../domain/order.ts';
+} from '../domain/order-terms.ts';
 import { isFinal, targetOf } from '../domain/order-status.ts';
 import { isGuard } from '../domain/protection.ts';
 import { failpoint } from '../lib/failpoint.ts';

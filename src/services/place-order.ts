@@ -8,7 +8,8 @@ import {
   checkRequest,
   requestHash,
 } from '../domain/order-request.ts';
-import { type Order, acceptedOrder } from '../domain/order.ts';
+import type { Order } from '../domain/order.ts';
+import { acceptedOrder } from '../domain/order-events.ts';
 import type { ProtectionPolicy } from '../domain/protection-policy.ts';
 import { nextSessionDay, segmentOf } from '../domain/session.ts';
 import { failpoint } from '../lib/failpoint.ts';

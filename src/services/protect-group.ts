@@ -1,6 +1,7 @@
 import type { OrderCommandRow, ProtectionGroupRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
-import { type LiveOrder, type Order, openingLeaves, sideSign } from '../domain/order.ts';
+import type { LiveOrder } from '../domain/live-order.ts';
+import { type Order, openingLeaves, sideSign } from '../domain/order.ts';
 import { isFinal } from '../domain/order-status.ts';
 import { PROTECTION_ACTOR, afterCancel, closingSide, sharesOf } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';

@@ -13,7 +13,8 @@ import {
 import { type Evidence, readEvidence } from '../db/stores/evidence-store.ts';
 import { withoutOrigin } from '../domain/journal.ts';
 import { ORDER_EVENT_KINDS, type OrderStatus } from '../domain/order-status.ts';
-import { type Order, type OrderEvent, type OrderRole, acceptedOrder, evolve } from '../domain/order.ts';
+import type { Order, OrderRole } from '../domain/order.ts';
+import { type OrderEvent, acceptedOrder, evolve } from '../domain/order-events.ts';
 import { InvariantError } from '../lib/assert.ts';
 import type { CheckResult } from '../risk/check.ts';
 

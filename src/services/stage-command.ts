@@ -1,6 +1,7 @@
 import type { OrderCommandRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
-import { FAST_PATH_GRACE_MS, type Order } from '../domain/order.ts';
+import type { Order } from '../domain/order.ts';
+import { FAST_PATH_GRACE_MS } from '../domain/order-events.ts';
 import { isFinal } from '../domain/order-status.ts';
 import { present } from '../lib/assert.ts';
 import { outcomeAtEnd } from '../reconciliation/commands.ts';

@@ -2,7 +2,8 @@ import type { AccountView } from '../db/account-view.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import type { Instrument, Product } from '../domain/instrument.ts';
 import type { Decimal } from '../domain/money.ts';
-import { type Order, type Side, acceptedOrder } from '../domain/order.ts';
+import type { Order, Side } from '../domain/order.ts';
+import { acceptedOrder } from '../domain/order-events.ts';
 
 export interface NewExit {
   readonly id: string;

@@ -2,7 +2,8 @@ import type { ProtectionGroupRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import { tradingDayOf } from '../domain/calendar.ts';
 import type { Decimal } from '../domain/money.ts';
-import { type Order, type OrderType, acceptedOrder } from '../domain/order.ts';
+import type { Order, OrderType } from '../domain/order.ts';
+import { acceptedOrder } from '../domain/order-events.ts';
 import { type GuardRole, closingSide, guardClientId } from '../domain/protection.ts';
 
 export interface NewGuard {

@@ -1,7 +1,7 @@
 import type { OperationRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import type { OperationDetails, OperationKind, OperationScope } from '../domain/operation.ts';
-import { FAST_PATH_GRACE_MS } from '../domain/order.ts';
+import { FAST_PATH_GRACE_MS } from '../domain/order-events.ts';
 import type { Context } from './context.ts';
 import { lookAt } from './stage-command.ts';
 

@@ -1,6 +1,7 @@
 import type { SignalHookRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
-import type { LiveOrder, Order } from '../domain/order.ts';
+import type { LiveOrder } from '../domain/live-order.ts';
+import type { Order } from '../domain/order.ts';
 import { type FieldError, type OrderRequest, requestHash } from '../domain/order-request.ts';
 import {
   type Signal,

@@ -1,8 +1,8 @@
 import type { OrderCommandRow } from '../db/account-rows.ts';
 import type { AccountView } from '../db/account-view.ts';
 import type { PositionKey } from '../domain/account.ts';
+import type { LiveOrder } from '../domain/live-order.ts';
 import {
-  type LiveOrder,
   type Order,
   type Side,
   leavesQuantity,

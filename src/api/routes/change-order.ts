@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { type ModifiableTerms, type Order, ORDER_TYPES, VALIDITIES } from '../../domain/order.ts';
+import { type Order, ORDER_TYPES, VALIDITIES } from '../../domain/order.ts';
+import type { ModifiableTerms } from '../../domain/order-terms.ts';
 import { type CommandRefusal, type StagedCommand, cancelOrder } from '../../services/cancel-order.ts';
 import { type ModifyRefusal, modifyOrder } from '../../services/modify-order.ts';
 import { readPendingCommands } from '../../services/read-orders.ts';

@@ -25,13 +25,13 @@ import type {
   OrderCause,
   OrderRole,
   OrderType,
-  PlainTerms,
   RejectedBy,
-  Reserve,
   Side,
   Validity,
   Variety,
 } from '../../domain/order.ts';
+import type { Reserve } from '../../domain/order-reserve.ts';
+import type { PlainTerms } from '../../domain/order-terms.ts';
 import type { OrderStatus } from '../../domain/order-status.ts';
 import type { ProtectionPolicy, Trailing } from '../../domain/protection-policy.ts';
 import { strategies } from './accounts.ts';

@@ -1,12 +1,6 @@
-import {
-  FAST_PATH_GRACE_MS,
-  type FinishedOrder,
-  type LiveOrder,
-  type Order,
-  type OrderEvent,
-  counted,
-  evolve,
-} from '../../domain/order.ts';
+import { type FinishedOrder, type LiveOrder, counted } from '../../domain/live-order.ts';
+import type { Order } from '../../domain/order.ts';
+import { FAST_PATH_GRACE_MS, type OrderEvent, evolve } from '../../domain/order-events.ts';
 import { OUTCOME_EVENT, outcomeId, outcomeOf } from '../../domain/order-outcome.ts';
 import { type OrderStatus, UNSETTLED_STATUSES, isFinal, isLive } from '../../domain/order-status.ts';
 import { type Decimal, ZERO } from '../../domain/money.ts';

@@ -1,4 +1,5 @@
-import type { FinishedOrder, LiveOrder, Order } from '../../domain/order.ts';
+import type { FinishedOrder, LiveOrder } from '../../domain/live-order.ts';
+import type { Order } from '../../domain/order.ts';
 import { isFinal } from '../../domain/order-status.ts';
 import { type Check, ONLY_REDUCES, fail, pass, skip } from '../check.ts';
 

@@ -1,5 +1,6 @@
 import { type Decimal, ZERO } from '../../domain/money.ts';
-import { type LiveOrder, openingLeaves } from '../../domain/order.ts';
+import type { LiveOrder } from '../../domain/live-order.ts';
+import { openingLeaves } from '../../domain/order.ts';
 import { type Check, ONLY_REDUCES, fail, inEachScope, pass, rupees, skip } from '../check.ts';
 import { capOf } from '../limits.ts';
 

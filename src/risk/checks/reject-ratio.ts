@@ -1,4 +1,4 @@
-import type { FinishedOrder } from '../../domain/order.ts';
+import type { FinishedOrder } from '../../domain/live-order.ts';
 import { type Check, type CheckInput, ONLY_REDUCES, fail, ordersOf, pass, percent, skip } from '../check.ts';
 import { decimal } from '../../domain/money.ts';
 

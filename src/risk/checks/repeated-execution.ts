@@ -1,4 +1,4 @@
-import type { FinishedOrder, LiveOrder } from '../../domain/order.ts';
+import type { FinishedOrder, LiveOrder } from '../../domain/live-order.ts';
 import { type Check, type CheckInput, ONLY_REDUCES, fail, pass, skip } from '../check.ts';
 
 /**

@@ -1,5 +1,6 @@
 import type { Decimal } from '../../domain/money.ts';
-import { type LiveOrder, sideSign } from '../../domain/order.ts';
+import type { LiveOrder } from '../../domain/live-order.ts';
+import { sideSign } from '../../domain/order.ts';
 import { type Check, type CheckInput, fail, pass, skip, warn } from '../check.ts';
 
 /** How an order comes to the market: up to `price`, null without a bound, once `triggerPrice` is reached. */

@@ -1,4 +1,5 @@
-import type { LiveOrder, Order } from '../../domain/order.ts';
+import type { LiveOrder } from '../../domain/live-order.ts';
+import type { Order } from '../../domain/order.ts';
 import { type Check, ONLY_REDUCES, fail, pass, skip } from '../check.ts';
 import type { UnknownScope } from '../limits.ts';
 

@@ -1,7 +1,7 @@
 /** What is not known, and how it ends: controls.md G.1.a to G.1.c, U1 to U4, U6, U7, U12, U20, U21, U23, and resolve. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { OrderRow } from '../../../src/db/account-rows.ts';
-import { reservedMargin } from '../../../src/domain/order.ts';
+import { reservedMargin } from '../../../src/domain/live-order.ts';
 import { armFailpoints } from '../../../src/lib/failpoint.ts';
 import { pollAccount } from '../../../src/services/poll-account.ts';
 import { readOrder } from '../../../src/services/read-orders.ts';

@@ -6,7 +6,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tradingDayOf } from '../../../src/domain/calendar.ts';
 import { type Decimal, ZERO, decimal } from '../../../src/domain/money.ts';
-import { type Order, openingLeaves, reservedMargin } from '../../../src/domain/order.ts';
+import { reservedMargin } from '../../../src/domain/live-order.ts';
+import { type Order, openingLeaves } from '../../../src/domain/order.ts';
 import { isLive } from '../../../src/domain/order-status.ts';
 import type { Composition } from '../../../src/runtime/compose.ts';
 import type { Context } from '../../../src/services/context.ts';

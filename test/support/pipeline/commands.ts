@@ -1,7 +1,7 @@
 import type { OrderCommandRow } from '../../../src/db/account-rows.ts';
 import type { CommandOutcome } from '../../../src/domain/command.ts';
 import { decimal } from '../../../src/domain/money.ts';
-import type { ModifiableTerms } from '../../../src/domain/order.ts';
+import type { ModifiableTerms } from '../../../src/domain/order-terms.ts';
 import { cancelOrder } from '../../../src/services/cancel-order.ts';
 import { modifyOrder } from '../../../src/services/modify-order.ts';
 import { eventually } from '../wait.ts';

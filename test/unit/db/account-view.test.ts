@@ -3,7 +3,7 @@ import type { Needs } from '../../../src/db/account-load.ts';
 import type { AlertRow } from '../../../src/db/account-rows.ts';
 import { AccountView, MoreNeeded } from '../../../src/db/account-view.ts';
 import { decimal } from '../../../src/domain/money.ts';
-import type { OrderEvent } from '../../../src/domain/order.ts';
+import type { OrderEvent } from '../../../src/domain/order-events.ts';
 import type { OutcomeType } from '../../../src/domain/order-outcome.ts';
 import { InvariantError } from '../../../src/lib/assert.ts';
 import { T0, at, order } from '../risk/fixtures.ts';

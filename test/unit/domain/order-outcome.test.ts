@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Order, acceptedOrder } from '../../../src/domain/order.ts';
+import type { Order } from '../../../src/domain/order.ts';
+import { acceptedOrder } from '../../../src/domain/order-events.ts';
 import { decimal } from '../../../src/domain/money.ts';
 import { outcomeId, outcomeOf } from '../../../src/domain/order-outcome.ts';
 import { orderRow } from '../db/fixtures.ts';

@@ -2,20 +2,21 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InvariantError } from '../../../src/lib/assert.ts';
 import { decimal, sum } from '../../../src/domain/money.ts';
+import { counted, reservedMargin } from '../../../src/domain/live-order.ts';
 import {
-  FAST_PATH_GRACE_MS,
   type Order,
-  type OrderEvent,
-  acceptedOrder,
   averageFillPrice,
-  counted,
-  evolve,
   isExit,
   leavesQuantity,
   openingLeaves,
-  reservedMargin,
   sideSign,
 } from '../../../src/domain/order.ts';
+import {
+  FAST_PATH_GRACE_MS,
+  type OrderEvent,
+  acceptedOrder,
+  evolve,
+} from '../../../src/domain/order-events.ts';
 import {
   ORDER_EVENT_KINDS,
   ORDER_STATUSES,

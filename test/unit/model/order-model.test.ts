@@ -11,7 +11,8 @@ import { sum } from '../../../src/domain/money.ts';
 import { isFinal, isLive } from '../../../src/domain/order-status.ts';
 import { armFailpoints } from '../../../src/lib/failpoint.ts';
 import { codecs } from '../../../src/db/account-rows.ts';
-import { type Order, counted } from '../../../src/domain/order.ts';
+import { counted } from '../../../src/domain/live-order.ts';
+import type { Order } from '../../../src/domain/order.ts';
 import { foldOrders } from '../../support/pipeline/replay.ts';
 import { type Step, Story } from '../../support/memory/story.ts';
 

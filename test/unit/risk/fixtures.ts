@@ -1,7 +1,8 @@
 import type { Position, StoredLimit } from '../../../src/domain/account.ts';
 import type { Instrument } from '../../../src/domain/instrument.ts';
 import { type Decimal, ZERO, decimal } from '../../../src/domain/money.ts';
-import { type Order, type OrderTerms, acceptedOrder } from '../../../src/domain/order.ts';
+import type { Order, OrderTerms } from '../../../src/domain/order.ts';
+import { acceptedOrder } from '../../../src/domain/order-events.ts';
 import type { SessionRules } from '../../../src/domain/session.ts';
 import type { CheckInput, CheckResult, PriceView, Scope, StrategyView } from '../../../src/risk/check.ts';
 import { effectOf, openRiskOf, referencePrice } from '../../../src/risk/effect.ts';
