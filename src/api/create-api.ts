@@ -25,7 +25,7 @@ import {
   describeSignalHook,
   openApiDocument,
 } from './openapi.ts';
-import { type BrokerLogin, mountKiteLogin } from './kite-login.ts';
+import { type BrokerLogin, mountKiteLogin, refuseKiteLogin } from './kite-login.ts';
 import { keepLoginPolicy, mountLogin } from './login-page.ts';
 import { createOrderWaiter } from './order-waiter.ts';
 import { problemResponse } from './problem.ts';
@@ -52,7 +52,7 @@ export interface ApiOptions {
   readonly queues: QueueDesk;
   /** What Bull Board shows at /queues; left out: there is no such page. */
   readonly board?: BoardQueues;
-  /** The broker's daily login and postbacks; left out: there are no such addresses, as on paper. */
+  /** The broker's daily login and postbacks; left out: there are none, as on paper, and who asks is told so. */
   readonly brokerLogin?: BrokerLogin;
   /** Left out: there is no such address. */
   readonly chatWebhook?: ChatWebhook;
@@ -136,7 +136,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
       accountOf: ports.accountOf,
       login: options.brokerLogin,
     });
-  }
+  } else refuseKiteLogin(app);
   if (options.chatWebhook !== undefined) mountChatWebhook(app, options.chatWebhook);
   describeHealth(app.openAPIRegistry);
   if (options.brokerLogin !== undefined) describeBrokerLogin(app.openAPIRegistry);

@@ -88,6 +88,16 @@ export function mountKiteLogin(app: OpenAPIHono, options: KiteLoginOptions): voi
   refuseOtherMethods(app, POSTBACK, ['POST']);
 }
 
+/** Where there is no broker to log in to, a person who asks is told why; it is as little there as any other address. */
+export function refuseKiteLogin(app: OpenAPIHono): void {
+  const refuse = (): never => {
+    throw new ApiProblem('NOT_FOUND', {
+      detail: 'There is no broker to log in to: BROKER is paper, or ZERODHA_API_SECRET is not set.',
+    });
+  };
+  for (const path of [LOGIN, CALLBACK]) app.get(path, refuse);
+}
+
 /** A browser is sent to the broker; a program is told the address. Nothing changes yet. */
 async function beginLogin(c: HonoContext, options: KiteLoginOptions): Promise<Response> {
   const { context, authenticate, limits, login, clock, accountOf } = options;

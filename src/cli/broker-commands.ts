@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { NotReachableError } from '../client/index.ts';
+import { NotReachableError, errorOf } from '../client/errors.ts';
 import { confirmLiveHere } from '../runtime/confirm-live-here.ts';
 import { configOrExit, EXIT } from '../runtime/process.ts';
 import { userName } from './halt-commands.ts';
@@ -24,11 +24,16 @@ export function addBrokerCommands(
       '--callback <url>',
       'the whole address the broker sent the browser to, when that page did not open',
     )
-    .action(async ({ account, callback }: { account?: string; callback?: string }) => {
+    .action(async (options: { account?: string; callback?: string }, command: Command) => {
+      const { account } = options;
+      const callback = options.callback === undefined ? undefined : URL.parse(options.callback);
+      // Not as a parser of the option, whose refusal repeats the value: a request token may be in it.
+      if (callback === null || callback?.searchParams.has('state') === false) {
+        command.error('the address of --callback can not be read: it holds a state and a request_token');
+      }
       const api = await addressOf();
       if (callback !== undefined) {
-        if (!URL.canParse(callback)) throw new Error('the address of --callback can not be read');
-        const answer = await ask(api, `/kite/callback${new URL(callback).search}`);
+        const answer = await ask(api, `/kite/callback${callback.search}`);
         const said = await answer.text();
         say({ loggedIn: true }, () => said.trim());
         return;
@@ -73,19 +78,12 @@ async function isSure(): Promise<boolean> {
   }
 }
 
-/** Throws with the words of the refusal. */
+/** Throws ApiError with the words of the refusal. */
 async function ask({ baseUrl, token }: ApiAddress, path: string): Promise<Response> {
-  const answer = await fetch(`${baseUrl}${path}`, { headers: { authorization: `Bearer ${token}` } }).catch(
-    (error: unknown) => {
-      throw new NotReachableError(baseUrl, error);
-    },
-  );
-  if (answer.ok) return answer;
-  const { detail } = (await answer.json().catch(() => ({}))) as { detail?: string };
-  const isPaper = answer.status === 404;
-  throw new Error(
-    isPaper
-      ? 'there is no broker to log in to: BROKER is paper, or ZERODHA_API_SECRET is not set'
-      : (detail ?? String(answer.status)),
-  );
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await fetch(`${baseUrl}${path}`, { headers }).catch((error: unknown) => {
+    throw new NotReachableError(baseUrl, error);
+  });
+  if (!answer.ok) throw await errorOf(answer);
+  return answer;
 }
