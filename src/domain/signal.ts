@@ -45,13 +45,27 @@ export interface SettledSignal {
   readonly until: string;
 }
 
-/** With one more, and without those whose time is over. */
+/** Alerts without an order that a hook remembers: what one row can hold and a burst of alerts does not make slow. */
+export const SETTLED_AT_MOST = 200;
+
+/**
+ * With one more, and without those that would be refused as stale by now. Beyond SETTLED_AT_MOST those are forgotten
+ * that were raised first: what is left says how far back that reaches, see `isForgotten`.
+ */
 export function withSettled(
   settled: readonly SettledSignal[],
   more: SettledSignal,
   now: Date,
 ): SettledSignal[] {
-  return [...settled.filter(({ until }) => new Date(until) > now), more];
+  const oldestFirst = [...settled.filter(({ until }) => new Date(until) >= now), more].sort(
+    (one, other) => Date.parse(one.until) - Date.parse(other.until),
+  );
+  return oldestFirst.slice(-SETTLED_AT_MOST);
+}
+
+/** Whether an alert of that time may have needed no order once, and been forgotten: it must not order now. */
+export function isForgotten(settled: readonly SettledSignal[], until: Date): boolean {
+  return settled.length >= SETTLED_AT_MOST && settled.every((one) => new Date(one.until) >= until);
 }
 
 /** The part of an order that the alert decides; null: the target is reached, nothing is to be ordered. */
@@ -117,6 +131,12 @@ export function orderOfSignal(
   const reduceOnly =
     Math.sign(standing) === -Math.sign(missing) && Math.sign(target) !== -Math.sign(standing);
   return ok({ side: missing > 0 ? 'BUY' : 'SELL', quantity: Math.abs(missing), reduceOnly });
+}
+
+/** Of an alert that may be one that was forgotten. */
+export function forgottenRefusal(): FieldError {
+  const message = `timenow lies before the last ${SETTLED_AT_MOST} targets that this hook found reached`;
+  return { pointer: '/timenow', code: 'STALE', message };
 }
 
 function refusal(pointer: string, code: string, says: string): Result<never, FieldError> {

@@ -6,6 +6,8 @@ import { type FieldError, type OrderRequest, requestHash } from '../domain/order
 import {
   type Signal,
   type SignalOrder,
+  forgottenRefusal,
+  isForgotten,
   orderOfSignal,
   signalHash,
   signalOrderId,
@@ -38,7 +40,7 @@ export type SignalRefusal =
  * before the caller hears of it; every check comes after, as for any order. What is refused is journaled, too. A target
  * is reached from what is held and under way in the same transaction, so that two alerts at once never add up. One that
  * needed no order is remembered until it is stale: when it comes again and the position has changed meanwhile (its stop
- * was hit), it does not order after all.
+ * was hit), it does not order after all. What is remembered is bounded, and no alert older than all of it orders.
  */
 export async function takeSignal(
   context: Context,
@@ -80,13 +82,14 @@ export async function takeSignal(
         standing: isTarget && listed !== null ? standing(view, hook, signal, listed.id) : 0,
       });
       if (!wanted.ok) return refuse([wanted.error]);
+      const until = new Date(signal.at.getTime() + hook.maxAgeMs);
       if (wanted.value === null) {
         view.noteSignal(hook.id, 'SignalTaken', { ...told(signal), orderId: null });
-        const until = new Date(signal.at.getTime() + hook.maxAgeMs).toISOString();
-        const more = { key: clientOrderId, content: signalHash(signal), until };
+        const more = { key: clientOrderId, content: signalHash(signal), until: until.toISOString() };
         if (own !== null) view.keepSettledSignals({ ...own, settled: withSettled(own.settled, more, now) });
         return ok({ order: null, replayed: false });
       }
+      if (own !== null && isForgotten(own.settled, until)) return refuse([forgottenRefusal()]);
       const request = requestOf(hook, signal, wanted.value, clientOrderId);
       const of = { request, byOperator: false, id, hash: requestHash(request), listed };
       const accepted = acceptOrder(context, view, of);

@@ -2,6 +2,7 @@
    @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call --
    answers are JSON, looked into freely */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { SETTLED_AT_MOST } from '../../../src/domain/signal.ts';
 import { fill } from './fills.ts';
 import { type Answer, type ApiFixture, type SendOptions, startApiFixture } from './support.ts';
 
@@ -131,6 +132,28 @@ describe('a target position', () => {
     expect((await post({ ...reached, position_size: '6' })).status).toBe(409);
     expect((await post(aim(5, { id: 'c' }))).status).toBe(202);
     expect((await api.get(`/v1/orders?strategyId=chart-${names}`)).json.items).toHaveLength(2);
+  });
+
+  test('never enters from before what the hook remembers, however many targets were reached', async () => {
+    const now = Date.now();
+    const raised = (ms: number) => ({ timenow: new Date(now + ms).toISOString() });
+    const full = Array.from({ length: SETTLED_AT_MOST }, (_, at) => ({
+      ...{ key: `tv-${at}`, content: 'c', until: new Date(now + 40_000 + at).toISOString() },
+    }));
+    await api.sql('update signal_hooks set settled = $1 where id = $2', [JSON.stringify(full), hookId]);
+    const old = aim(5, { id: 'old', ...raised(-20_001) });
+    for (const refused of [await post(old), await post(old)]) {
+      expect(refused.status, refused.text).toBe(422);
+      expect(refused.json.errors).toMatchObject([{ pointer: '/timenow', code: 'STALE' }]);
+    }
+    expect((await post(aim(0, { id: 'reached', ...raised(-1000) }))).json).toMatchObject({ order: null });
+    const [row] = await api.sql<{ settled: { key: string }[] }>(
+      'select settled from signal_hooks where id = $1',
+      [hookId],
+    );
+    expect(row!.settled).toHaveLength(SETTLED_AT_MOST);
+    expect(row!.settled.map(({ key }) => key)).not.toContain('tv-0');
+    expect((await post(aim(5, { id: 'new', ...raised(0) }))).status).toBe(202);
   });
 
   test('is reached from what is held, with a reduceOnly exit towards nothing', async () => {

@@ -1,6 +1,16 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decimal } from '../../../src/domain/money.ts';
-import { type Signal, orderOfSignal, signalHash, signalOrderId } from '../../../src/domain/signal.ts';
+import {
+  SETTLED_AT_MOST,
+  type SettledSignal,
+  type Signal,
+  isForgotten,
+  orderOfSignal,
+  signalHash,
+  signalOrderId,
+  withSettled,
+} from '../../../src/domain/signal.ts';
 
 const BOUNDS = { instruments: ['NSE:INFY'], maxQuantity: 10, maxAgeMs: 60_000 };
 const SIGNAL: Signal = {
@@ -70,5 +80,54 @@ describe('what makes two alerts the same', () => {
   it('of one hook: another one’s are others', () => {
     expect(signalOrderId('other', SIGNAL)).not.toBe(signalOrderId('h', SIGNAL));
     expect(signalOrderId('h', SIGNAL)).toMatch(/^[A-Za-z0-9._-]{1,64}$/);
+  });
+});
+
+describe('the alerts that needed no order', () => {
+  const NOW = new Date('2026-11-30T09:30:00.000Z');
+  const inMs = (ms: number) => new Date(NOW.getTime() + ms);
+  const settled = (key: string, ms: number): SettledSignal => ({
+    ...{ key, content: 'c', until: inMs(ms).toISOString() },
+  });
+
+  it('are remembered as long as they would be taken, to the last moment, and no longer', () => {
+    const kept = withSettled([settled('past', -1), settled('last', 0)], settled('new', 60_000), NOW);
+    expect(kept.map(({ key }) => key)).toEqual(['last', 'new']);
+  });
+
+  it('are bounded: those raised first go, whatever the order they came in, and nothing of their time orders', () => {
+    let kept: SettledSignal[] = [];
+    for (let ms = SETTLED_AT_MOST; ms >= 1; ms--) kept = withSettled(kept, settled(`k${ms}`, ms), NOW);
+    expect(isForgotten(kept.slice(1), inMs(-1000))).toBe(false);
+    kept = withSettled(kept, settled('late', 1000), NOW);
+    expect(kept).toHaveLength(SETTLED_AT_MOST);
+    expect(kept.map(({ key }) => key)).not.toContain('k1');
+    expect([1, 2, 3].map((ms) => isForgotten(kept, inMs(ms)))).toEqual([true, true, false]);
+  });
+
+  it('that were forgotten are stale, or no alert of their time orders: also once there is room again', () => {
+    const alerts = fc.array(fc.record({ left: fc.nat(900), pause: fc.nat(3) }), {
+      ...{ minLength: SETTLED_AT_MOST, maxLength: 2 * SETTLED_AT_MOST, size: 'max' as const },
+    });
+    fc.assert(
+      fc.property(alerts, (given) => {
+        let [kept, at]: [SettledSignal[], number] = [[], 0];
+        const all: SettledSignal[] = [];
+        for (const [index, { left, pause }] of given.entries()) {
+          at += pause;
+          const one = settled(`k${index}`, at + left);
+          kept = withSettled(kept, one, inMs(at));
+          all.push(one);
+          if (index % 50 !== 0 && index !== given.length - 1) continue;
+          const known = new Set(kept.map(({ key }) => key));
+          const loose = all.filter(
+            ({ key, until }) =>
+              !known.has(key) && new Date(until) >= inMs(at) && !isForgotten(kept, new Date(until)),
+          );
+          expect(loose).toEqual([]);
+        }
+      }),
+      { numRuns: 20 },
+    );
   });
 });
