@@ -10,8 +10,8 @@ import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 import { eventually, waitFor } from '../../support/wait.ts';
 
 describe('servers of a killed test run', () => {
-  test('are stopped, although the run had no chance to', async () => {
-    const child = startChild(new URL('./children/start-servers.ts', import.meta.url), []);
+  test.each(['running', 'paused'])('are stopped while %s, although the run had no chance to', async (how) => {
+    const child = startChild(new URL('./children/start-servers.ts', import.meta.url), [how]);
     const pids = JSON.parse(await child.nextLine()) as number[];
     for (const pid of pids) expect((await inspectProcess(pid)).alive).toBe(true);
     await child.kill('SIGKILL');

@@ -9,12 +9,22 @@ export interface Reaper {
   dismiss(): Promise<void>;
 }
 
+/** A server may be paused when its run dies, its children too: it goes on first, and what can not stop is killed. */
 const SCRIPT = `
   cat > /dev/null
   pid=$(head -n 1 "$1" 2>/dev/null)
-  if [ -n "$pid" ]; then kill -s "$3" "$pid" 2>/dev/null; fi
+  # A number that another process has by now is not ours: the server lives in the folder.
+  if [ -d /proc/self ]; then
+    case "$(readlink "/proc/$pid/cwd" 2>/dev/null)" in "$2"*) ;; *) pid= ;; esac
+  fi
+  everyone() { ps -A -o pid=,ppid= | while read -r p of; do [ "$of" = "$pid" ] && echo "$p"; done; echo "$pid"; }
+  if [ -n "$pid" ]; then
+    kill -s "$3" "$pid" 2>/dev/null
+    kill -s CONT $(everyone) 2>/dev/null
+  fi
   tries=0
   while [ -n "$pid" ] && [ -e "$1" ] && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+  if [ -n "$pid" ] && [ -e "$1" ]; then kill -s KILL $(everyone) 2>/dev/null; fi
   rm -rf "$2"
 `;
 
