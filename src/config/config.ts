@@ -1,245 +1,26 @@
-import path from 'node:path';
-import { z } from 'zod';
-import { type AlertSeverity, SEVERITIES } from '../domain/alert-delivery.ts';
-import { isDay } from '../domain/calendar.ts';
-import type { SessionRules } from '../domain/session.ts';
-import { type Decimal, parseDecimal } from '../domain/money.ts';
-import { PROTECTION_POLICIES, type ProtectionPolicy } from '../domain/protection-policy.ts';
-import { MUTANTS, type Mutant } from '../lib/mutant.ts';
-import { err, ok, type Result } from '../lib/result.ts';
-import { type LimitName, type Limits, limitValue, readLimit } from '../risk/limits.ts';
-import type { MonitorSettings } from '../risk/monitor/monitor.ts';
-import { type TelegramConfig, telegramEnvironment, telegramOf, telegramProblems } from './telegram.ts';
-
 /**
  * The whole configuration: environment or `.env`, parsed once, every problem listed by variable (api.md).
  * Nothing outside src/config reads the environment.
  */
-const yesNo = (fallback: 'yes' | 'no') =>
-  z
-    .enum(['yes', 'no'], { error: 'must be yes or no' })
-    .default(fallback)
-    .transform((value) => value === 'yes');
+import path from 'node:path';
+import type { AlertSeverity } from '../domain/alert-delivery.ts';
+import type { SessionRules } from '../domain/session.ts';
+import type { Decimal } from '../domain/money.ts';
+import type { ProtectionPolicy } from '../domain/protection-policy.ts';
+import type { Mutant } from '../lib/mutant.ts';
+import { err, ok, type Result } from '../lib/result.ts';
+import type { Limits } from '../risk/limits.ts';
+import type { MonitorSettings } from '../risk/monitor/monitor.ts';
+import { encryptionKeyOf, environment, type Environment } from './environment.ts';
+import { type ConfigProblem, crossProblems } from './rules.ts';
+import { type TelegramConfig, telegramOf } from './telegram.ts';
 
-/** Plain decimal digits: "0x10" and "1e3" are not what anybody meant. */
-const digits = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^-?\d{1,15}$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
-
-const whole = (fallback: number, min: number, max: number) => digits(min, max).default(fallback);
-
-const exact = (fallback: string, min: number, max: number) =>
-  z
-    .string()
-    .default(fallback)
-    .transform((text, context): Decimal => {
-      const parsed = parseDecimal(text);
-      if (parsed.ok && parsed.value.gte(min) && parsed.value.lte(max)) return parsed.value;
-      context.addIssue({ code: 'custom', message: `must be a plain number from ${min} to ${max}` });
-      return z.NEVER;
-    });
-
-/** A limit that can be changed at run time: one rule for what it may be, here and there. */
-const limit = <Name extends LimitName>(name: Name, fallback: string) =>
-  z
-    .string()
-    .default(fallback)
-    .transform((text, context) => {
-      const read = readLimit(name, text);
-      if (read.ok) return limitValue(name, read.value);
-      context.addIssue({ code: 'custom', message: read.error });
-      return z.NEVER;
-    });
-
-const timeOfDay = (fallback: string) =>
-  z
-    .string()
-    .regex(/^(([01]\d|2[0-3]):[0-5]\d|off)$/, 'must be a time in India, "15:05", or off')
-    .default(fallback)
-    .transform((text) => (text === 'off' ? null : text));
-
-const days = () =>
-  z
-    .string()
-    .default('')
-    .transform((text, context): readonly string[] => {
-      const listed = text.split(',').flatMap((day) => (day.trim() === '' ? [] : [day.trim()]));
-      if (listed.every(isDay)) return listed;
-      context.addIssue({ code: 'custom', message: 'must be days, "2026-11-24", separated by commas' });
-      return z.NEVER;
-    });
-
-/** "NFO:NIFTY=1800, NFO:BANKNIFTY=900": units by underlying or symbol. */
-const unitsByName = () =>
-  z
-    .string()
-    .default('')
-    .transform((text, context): ReadonlyMap<string, number> => {
-      const listed = text.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]));
-      const read = listed.flatMap((one): [string, number][] => {
-        const [, name, units] = /^([A-Z]{3}:[A-Za-z0-9&_ .-]{1,60})=([1-9]\d{0,8})$/.exec(one) ?? [];
-        return name === undefined || units === undefined ? [] : [[name, Number(units)]];
-      });
-      if (read.length === listed.length) return new Map(read);
-      context.addIssue({
-        code: 'custom',
-        message: 'must be EXCHANGE:NAME=units, such as NFO:NIFTY=1800, separated by commas',
-      });
-      return z.NEVER;
-    });
-
-const url = (protocols: readonly string[]) =>
-  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
-    error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-  });
-
-const ENTRY_CALLS_PER_SECOND = 6;
-
-const environment = z.object({
-  NODE_ENV: z.string().default('development'),
-  DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
-  REDIS_URL: url(['redis:', 'rediss:']).optional(),
-  QUEUE_BACKEND: z.enum(['redis', 'postgres'], { error: 'must be redis or postgres' }).optional(),
-  HOST: z.string().min(1).default('127.0.0.1'),
-  PORT: whole(8080, 0, 65_535),
-  METRICS_PORT: whole(0, 0, 65_535),
-  ADMIN_TOKEN: z
-    .string()
-    .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 visible ASCII characters')
-    .optional(),
-  ENCRYPTION_KEY: z
-    .string()
-    .refine((text) => encryptionKeyOf(text) !== null, {
-      error: 'must be 32 random bytes in base64 or hex: openssl rand -base64 32',
-    })
-    .optional(),
-  DATA_DIR: z.string().min(1).default('.sauda'),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  BROKER: z.enum(['paper', 'kite'], { error: 'must be paper or kite' }).default('paper'),
-  LIVE_TRADING: yesNo('no'),
-  KITE_API_ROOT: url(['http:', 'https:']).optional(),
-  KITE_TICKER_ROOT: url(['ws:', 'wss:']).optional(),
-  ZERODHA_API_KEY: z.string().min(1).optional(),
-  ZERODHA_API_SECRET: z.string().min(1).optional(),
-  ZERODHA_ACCESS_TOKEN: z.string().min(1).optional(),
-  ACCOUNT_BALANCE: exact('100000', 0, 1e12),
-  MAX_RISK_PER_TRADE: exact('0.02', 0, 1),
-  MAX_DAILY_LOSS: exact('0.06', 0, 1),
-  MAX_DRAWDOWN: exact('0.15', 0, 1),
-  MAX_POSITIONS: whole(5, 0, 10_000),
-  MIN_RISK_REWARD: exact('2.0', 0, 1000),
-  MAX_POSITION_SIZE: whole(1000, 0, 100_000_000),
-  MAX_QUANTITY_PER_ORDER: whole(10_000, 0, 100_000_000),
-  MAX_PRICE_DEVIATION_PCT: exact('0.10', 0, 10),
-  MAX_POSITION_LOSS_PCT: exact('0.05', 0, 10),
-  MAX_ORDER_TO_POSITION_RATIO: whole(3, 0, 10_000),
-  REQUIRE_TAKE_PROFIT: yesNo('no'),
-  MAX_ORDER_VALUE: limit('MAX_ORDER_VALUE', '1x'),
-  MAX_POSITION_VALUE: limit('MAX_POSITION_VALUE', '0'),
-  MAX_OPEN_ORDER_VALUE: limit('MAX_OPEN_ORDER_VALUE', '5x'),
-  UNKNOWN_BLOCKS: limit('UNKNOWN_BLOCKS', 'none'),
-  REPEATED_EXECUTION_MAX: limit('REPEATED_EXECUTION_MAX', '0'),
-  REPEATED_EXECUTION_WINDOW_MS: limit('REPEATED_EXECUTION_WINDOW_MS', '60000'),
-  DUPLICATE_WINDOW_MS: limit('DUPLICATE_WINDOW_MS', '2000'),
-  REJECT_RATIO_PAUSE: limit('REJECT_RATIO_PAUSE', '0'),
-  REJECT_RATIO_WINDOW_MS: limit('REJECT_RATIO_WINDOW_MS', '300000'),
-  REFUSE_SELF_MATCH: limit('REFUSE_SELF_MATCH', 'no'),
-  BLOCKED_INSTRUMENTS: limit('BLOCKED_INSTRUMENTS', ''),
-  ALLOWED_INSTRUMENTS: limit('ALLOWED_INSTRUMENTS', ''),
-  REQUIRE_FRESH_PRICE: limit('REQUIRE_FRESH_PRICE', 'no'),
-  MAX_PRICE_JUMP_PCT: limit('MAX_PRICE_JUMP_PCT', '0'),
-  MARKET_HOURS: z.enum(['always', 'exchange'], { error: 'must be always or exchange' }).optional(),
-  MARKET_HOLIDAYS: days(),
-  MIS_LAST_ENTRY_EQUITY: timeOfDay('14:55'),
-  MIS_LAST_ENTRY_DERIVATIVES: timeOfDay('15:10'),
-  MIS_LAST_ENTRY_CURRENCY: timeOfDay('16:30'),
-  MIS_LAST_ENTRY_COMMODITY: timeOfDay('23:00'),
-  MAX_GROSS_EXPOSURE: limit('MAX_GROSS_EXPOSURE', '0'),
-  MAX_NET_EXPOSURE: limit('MAX_NET_EXPOSURE', '0'),
-  AUTO_FLATTEN: limit('AUTO_FLATTEN', 'no'),
-  POSITION_LOSS_EXIT: limit('POSITION_LOSS_EXIT', 'no'),
-  ORDER_TO_TRADE_PAUSE: limit('ORDER_TO_TRADE_PAUSE', '0'),
-  PRICE_SOURCE: z.enum(['broker', 'push'], { error: 'must be broker or push' }).default('broker'),
-  RISK_INTERVAL_MS: whole(2000, 100, 60_000),
-  POLL_INTERVAL_MS: whole(1000, 50, 60_000),
-  RECONCILE_INTERVAL_MS: whole(30_000, 500, 3_600_000),
-  UNKNOWN_HORIZON_MS: whole(120_000, 1000, 86_400_000),
-  UNKNOWN_POLICY: z.enum(['ask', 'neverPlaced'], { error: 'must be ask or neverPlaced' }).default('ask'),
-  MODIFY_CONFIRM_MS: whole(3000, 100, 600_000),
-  PROTECTION: z.enum(PROTECTION_POLICIES, { error: 'must be exchange, oms or none' }).default('exchange'),
-  PROTECT_WITHIN_MS: whole(3000, 100, 600_000),
-  MAX_ORDER_AGE_MS: limit('MAX_ORDER_AGE_MS', '30000'),
-  BROKER_TIMEOUT_MS: whole(7000, 100, 60_000),
-  FREEZE_QUANTITY: whole(500, 0, 100_000_000),
-  FREEZE_QUANTITIES: unitsByName(),
-  SEND_WINDOW_MS: whole(250, 50, 60_000),
-  PRICE_MAX_AGE_MS: limit('PRICE_MAX_AGE_MS', '5000'),
-  ORDER_CALLS_PER_SECOND: whole(8, 0, 1_000_000),
-  ENTRY_CALLS_PER_SECOND: digits(0, 1_000_000).optional(),
-  ORDER_CALLS_PER_MINUTE: whole(380, 0, 1_000_000),
-  ORDER_PLACEMENTS_PER_DAY: whole(5000, 0, 100_000_000),
-  RATE_LIMIT_PER_MINUTE: whole(6000, 0, 10_000_000),
-  ALERT_REPEAT_MS: whole(300_000, 0, 86_400_000),
-  ALERT_WEBHOOK_URL: url(['http:', 'https:'])
-    .refine((text) => !URL.canParse(text) || new URL(text).username === '', {
-      error: 'must not hold a user: the signature says who calls',
-    })
-    .optional(),
-  ALERT_WEBHOOK_SECRET: z
-    .string()
-    .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 visible ASCII characters')
-    .optional(),
-  ALERT_WEBHOOK_MIN_SEVERITY: z
-    .enum(SEVERITIES, { error: 'must be INFO, WARNING or CRITICAL' })
-    .default('WARNING'),
-  ALERT_WEBHOOK_TIMEOUT_MS: whole(5000, 100, 10_000),
-  ...telegramEnvironment,
-  PAPER_HOST: z.string().min(1).default('127.0.0.1'),
-  PAPER_PORT: whole(8081, 0, 65_535),
-  PAPER_CONTROL_PORT: whole(8082, 0, 65_535),
-  PAPER_FILL_DELAY_MS: whole(500, 0, 600_000),
-  PAPER_FILL_PROBABILITY: exact('0.95', 0, 1),
-  PAPER_SLIPPAGE_PCT: exact('0.0002', 0, 0.5),
-  PAPER_SEED: whole(1, 0, 4_294_967_295),
-  PAPER_LATENCY_MS: whole(0, 0, 60_000),
-  PAPER_TRANSIT_MS: whole(0, 0, 600_000),
-  PAPER_PARTIAL_FILL_CHANCE: exact('0.05', 0, 1),
-  PAPER_VOLUME_CAP: whole(500, 0, 10_000_000),
-  PAPER_REPLAY: z.string().min(1).optional(),
-  PAPER_REPLAY_INSTRUMENT: z
-    .string()
-    .regex(/^(NSE|NFO|BSE):[^:]{1,64}$/, 'must be EXCHANGE:SYMBOL, such as NSE:RELIANCE')
-    .optional(),
-  PAPER_REPLAY_CANDLE_MS: whole(2000, 4, 3_600_000),
-  DEMO: z.enum(['on', 'off'], { error: 'must be on or off' }).optional(),
-  SAUDA_FAILPOINTS: z.string().optional(),
-  SAUDA_MUTANT: z.enum(MUTANTS).optional(),
-});
+export type { ConfigProblem } from './rules.ts';
 
 /** Every variable that is read. */
 export const VARIABLES: readonly string[] = Object.keys(environment.shape);
 
-const ENCRYPTION_KEY_BYTES = 32;
-
-/** The key that the text spells, in hex, base64 or base64url; null when it is none. */
-function encryptionKeyOf(text: string): Buffer | null {
-  const isHex = /^[0-9a-fA-F]{64}$/.test(text);
-  if (!isHex && !/^[\w+/-]+={0,2}$/.test(text)) return null;
-  const key = Buffer.from(text, isHex ? 'hex' : 'base64');
-  return key.length === ENCRYPTION_KEY_BYTES ? key : null;
-}
-
-/** What Kite takes (kite.md section 3.5). Other servers that speak its wire may take more. */
-const KITE_BUDGET = [
-  ['ORDER_CALLS_PER_SECOND', 10],
-  ['ORDER_CALLS_PER_MINUTE', 400],
-  ['ORDER_PLACEMENTS_PER_DAY', 5000],
-] as const;
-
-type Environment = z.infer<typeof environment>;
+const ENTRY_CALLS_PER_SECOND = 6;
 
 export interface Config {
   readonly production: boolean;
@@ -329,11 +110,6 @@ export interface Config {
   readonly mutant: Mutant | null;
 }
 
-export interface ConfigProblem {
-  readonly variable: string;
-  readonly problem: string;
-}
-
 /** Parses an environment; unknown variables are not ours to judge. Every problem is named at once. */
 export function parseConfig(
   variables: Readonly<Record<string, string | undefined>>,
@@ -356,45 +132,6 @@ export function parseConfig(
   );
   const rest = environment.safeParse(readable);
   return err([...problems, ...(rest.success ? crossProblems(rest.data, unreadable) : [])]);
-}
-
-/** Rules about several variables; silent where one of them could not be read, which is a problem of its own. */
-function crossProblems(env: Environment, unreadable: ReadonlySet<string>): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  const add = (variable: string, problem: string, ...others: readonly string[]) => {
-    if (![variable, ...others].some((name) => unreadable.has(name))) problems.push({ variable, problem });
-  };
-  if (env.QUEUE_BACKEND === 'redis' && env.REDIS_URL === undefined) {
-    add('REDIS_URL', 'is needed with QUEUE_BACKEND=redis');
-  }
-  if (env.BROKER === 'kite') {
-    if (!env.LIVE_TRADING) add('LIVE_TRADING', 'must be yes with BROKER=kite: this places real orders');
-    if (env.ZERODHA_API_KEY === undefined) add('ZERODHA_API_KEY', 'is needed with BROKER=kite');
-    if (env.DEMO === 'on') add('DEMO', 'is refused with BROKER=kite');
-    for (const [name, most] of KITE_BUDGET) {
-      if (env[name] > 0 && env[name] <= most) continue;
-      add(
-        name,
-        `must be from 1 to ${most} with BROKER=kite: Kite refuses what is over it, and may block the app`,
-      );
-    }
-  }
-  if (env.DEMO === 'on' && env.KITE_API_ROOT !== undefined)
-    add('DEMO', 'is on only with the built-in paper exchange');
-  if ((env.ENTRY_CALLS_PER_SECOND ?? 0) > env.ORDER_CALLS_PER_SECOND && env.ORDER_CALLS_PER_SECOND > 0) {
-    add('ENTRY_CALLS_PER_SECOND', 'must not be more than ORDER_CALLS_PER_SECOND', 'ORDER_CALLS_PER_SECOND');
-  }
-  if (env.ALERT_WEBHOOK_URL !== undefined && env.ALERT_WEBHOOK_SECRET === undefined) {
-    add('ALERT_WEBHOOK_SECRET', 'is needed with ALERT_WEBHOOK_URL: receivers check the signature');
-  }
-  for (const [variable, problem] of telegramProblems(env)) add(variable, problem);
-  if (env.SAUDA_FAILPOINTS !== undefined && env.NODE_ENV === 'production') {
-    add('SAUDA_FAILPOINTS', 'is refused in production');
-  }
-  if (env.SAUDA_MUTANT !== undefined && (env.NODE_ENV === 'production' || env.BROKER === 'kite')) {
-    add('SAUDA_MUTANT', 'is refused in production and with BROKER=kite: it is a planted bug', 'BROKER');
-  }
-  return problems;
 }
 
 /** Of all calls a second, what entries may use unless told otherwise; 0 sets no limit. */
