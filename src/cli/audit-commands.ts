@@ -45,6 +45,7 @@ export function addAuditCommands(program: Command, say: Say): void {
       const request = {
         ...{ accountId: account ?? null, from: from ?? null, to: to ?? null },
         fileOf: (id: string) => path.resolve(out ?? `journal-${id}.jsonl.gz`),
+        onProgress: progress,
       };
       const done = await withDatabaseHere(configOrExit(), 'sauda export', (url) =>
         exportJournal(url, request),
@@ -69,7 +70,9 @@ export function addAuditCommands(program: Command, say: Say): void {
     .argument('<folder>')
     .action(async (folder: string) => {
       const target = path.resolve(folder);
-      const done = await withDatabaseHere(configOrExit(), 'sauda backup', (url) => takeBackup(url, target));
+      const done = await withDatabaseHere(configOrExit(), 'sauda backup', (url) =>
+        takeBackup(url, target, progress),
+      );
       say(done, () => `${backupLines(done)}\nin ${target}; try it with: sauda restore --verify ${folder}`);
     });
 
@@ -85,7 +88,7 @@ export function addAuditCommands(program: Command, say: Say): void {
         command.error('say either --verify, or --into with the database to fill');
       }
       if (options.into !== undefined) {
-        const done = await restoreBackup(options.into, source);
+        const done = await restoreBackup(options.into, source, progress);
         say(done, () => `${backupLines(done)} are back`);
         return;
       }

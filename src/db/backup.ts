@@ -42,8 +42,15 @@ export class BackupError extends Error {
   override readonly name = 'BackupError';
 }
 
+/** Called with what is copied next, or brought back. */
+export type TellProgress = (line: string) => void;
+
 /** Takes a backup of a live database into a folder that is not there yet. Throws BackupError. */
-export async function takeBackup(databaseUrl: string, folder: string): Promise<BackupManifest> {
+export async function takeBackup(
+  databaseUrl: string,
+  folder: string,
+  tell: TellProgress = () => undefined,
+): Promise<BackupManifest> {
   const partial = `${folder}.partial`;
   await rm(partial, { recursive: true, force: true });
   await refuseExisting(folder);
@@ -54,6 +61,7 @@ export async function takeBackup(databaseUrl: string, folder: string): Promise<B
       await client.query('begin isolation level repeatable read, read only');
       const tables: BackupTable[] = [];
       for (const { name, columns } of await tablesOf(client)) {
+        tell(`table ${name}`);
         tables.push({ name, columns, ...(await copyOut(client, partial, name, columns)) });
       }
       const { rows } = await client.query<{ now: Date }>('select sauda.clock() as now');
@@ -73,7 +81,11 @@ export async function takeBackup(databaseUrl: string, folder: string): Promise<B
  * Fills a database from a backup, whole or not at all: it is migrated, must hold no journal, and takes every table in
  * one transaction. Throws BackupError, and then has changed nothing but migrations.
  */
-export async function restoreBackup(databaseUrl: string, folder: string): Promise<BackupManifest> {
+export async function restoreBackup(
+  databaseUrl: string,
+  folder: string,
+  tell: TellProgress = () => undefined,
+): Promise<BackupManifest> {
   const manifest = await readManifest(folder);
   await checkFiles(manifest, folder);
   await migrate(databaseUrl);
@@ -85,7 +97,10 @@ export async function restoreBackup(databaseUrl: string, folder: string): Promis
       throw new BackupError('the database to restore into has a journal already: it must be empty');
     // A migrated database holds the system's own account, which the backup holds, too.
     await client.query('delete from accounts');
-    for (const table of manifest.tables) await copyIn(client, folder, table);
+    for (const table of manifest.tables) {
+      tell(`table ${table.name}: ${table.rows} rows`);
+      await copyIn(client, folder, table);
+    }
     await moveSequences(client);
     await client.query('refresh materialized view strategy_performance');
     await client.query('commit');

@@ -36,6 +36,8 @@ export interface ExportRequest {
   readonly to: string | null;
   /** Where the file of the account is to be; it is there whole or not at all. */
   readonly fileOf: (accountId: string) => string;
+  /** Called now and then with how far it is, as a sentence. */
+  readonly onProgress?: (line: string) => void;
 }
 
 export interface ExportedJournal {
@@ -80,7 +82,7 @@ export async function exportJournal(databaseUrl: string, request: ExportRequest)
     const told: Trailer = { entries: 0, head: header.previousHash };
     const partial = `${file}.partial`;
     try {
-      const lines = Readable.from(linesOf(snapshot, header, range, told));
+      const lines = Readable.from(linesOf(snapshot, header, range, told, request.onProgress));
       await pipeline(lines, createGzip(), createWriteStream(partial, { mode: 0o600 }));
       await rename(partial, file);
     } catch (error) {
@@ -108,7 +110,10 @@ async function* linesOf(
   header: Header,
   range: JournalRange,
   told: { entries: number; head: string },
+  tell: (line: string) => void = () => undefined,
 ): AsyncGenerator<string> {
+  const all = Math.max(0, range.lastSeq - range.firstSeq + 1);
+  tell(`account ${header.accountId}: ${all} entries`);
   yield `${JSON.stringify(header)}\n`;
   const between = { from: range.firstSeq, to: range.lastSeq };
   for await (const entries of readJournalInBatches(snapshot, header.accountId, between)) {
@@ -117,6 +122,7 @@ async function* linesOf(
       told.head = hash;
       yield `${JSON.stringify({ version, seq, at, actor, kind, entity, data, hash })}\n`;
     }
+    if (told.entries < all) tell(`${told.entries} of ${all} entries`);
   }
   yield `${JSON.stringify(told)}\n`;
 }

@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DatabaseNotReachableError, withConnection } from '../../../src/db/connection.ts';
 import { type RunningApiRole, startApiRole } from '../../../src/runtime/api-role.ts';
@@ -59,6 +62,28 @@ describe('what sauda proves and keeps, by its exit code', () => {
     return { code, answer: JSON.parse(output) as unknown };
   };
   const inFolder = (name: string): string => path.join(folder, name);
+  /** As a person sees it: on a terminal, which util-linux's script makes. */
+  const onTerminal = async (...args: readonly string[]): Promise<string> => {
+    const words = [process.execPath, '--import', 'tsx', CLI, ...args].map((word) => `'${word}'`);
+    const env = { PATH: process.env['PATH'], DATABASE_URL: pipeline.database.url, DATA_DIR: folder };
+    const { stdout } = await promisify(execFile)('script', ['-qec', words.join(' '), '/dev/null'], { env });
+    return stdout;
+  };
+
+  it.skipIf(!existsSync('/usr/bin/script'))(
+    'tells on a terminal how far it is, and nowhere else',
+    async () => {
+      const [file, backup] = [inFolder('told.gz'), inFolder('told')];
+      for (const left of [file, backup]) await rm(left, { recursive: true, force: true });
+      expect(await onTerminal('export', '--out', file)).toMatch(
+        /^account main: \d+ entries …\r\n\d+ entries of main/,
+      );
+      expect(await onTerminal('backup', backup)).toMatch(/^(table \w+ …\r\n)*table orders …\r\n/);
+      await rm(backup, { recursive: true });
+      const piped = await sauda(['backup', backup]);
+      expect(piped).toMatchObject({ code: 0, output: expect.not.stringContaining('…') as string });
+    },
+  );
 
   it('0: books that are right, an order explained, a journal kept, a backup that restores', async () => {
     const [file, backup] = [inFolder('journal.gz'), inFolder('backup')];

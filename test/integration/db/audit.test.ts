@@ -258,7 +258,9 @@ describe('a backup', () => {
     const { url } = pipeline.parts.database;
     await expect(takeBackup(url, backup)).rejects.toThrow('is there already');
     const other = path.join(folder, 'other');
-    await takeBackup(url, other);
+    const told: string[] = [];
+    const { tables } = await takeBackup(url, other, (line) => told.push(line));
+    expect(told).toEqual(tables.map(({ name }) => `table ${name}`));
     await writeFile(path.join(other, 'trades.copy.gz'), gzipSync('nothing'));
     await rm(path.join(other, 'orders.copy.gz'));
     await expect(withRestored(url, other, () => Promise.resolve())).rejects.toThrow(
@@ -315,8 +317,10 @@ describe('a backup', () => {
 });
 
 describe('an exported journal', () => {
+  const told: string[] = [];
   const exported = (file: string, days: { from?: string; to?: string } = {}) =>
     exportJournal(pipeline.parts.database.url, {
+      onProgress: (line) => told.push(line),
       accountId: 'main',
       from: days.from ?? null,
       to: days.to ?? null,
@@ -345,6 +349,7 @@ describe('an exported journal', () => {
       entries: Number(head?.seq),
       head: head?.head,
     });
+    expect(told).toEqual([`account main: ${done.entries} entries`]);
     expect(await verifyExport(done.file)).toMatchObject({
       ok: true,
       value: { entries: done.entries, head: done.head },
@@ -359,6 +364,7 @@ describe('an exported journal', () => {
     const day = today?.day ?? '';
     expect((await exported('day.gz', { from: day, to: day })).fromSeq).toBe(1);
     const empty = await exported('empty.gz', { from: '2031-01-01' });
+    expect(told.at(-1)).toBe('account main: 0 entries');
     expect(empty).toMatchObject({ entries: 0, fromSeq: null });
     expect(await verifyExport(empty.file)).toMatchObject({ ok: true });
   });
