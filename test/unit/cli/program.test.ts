@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import type { Command } from 'commander';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { completionScript, pathsOf } from '../../../src/cli/completion.ts';
 import { EXAMPLES } from '../../../src/cli/examples.ts';
 import { coloured } from '../../../src/cli/format.ts';
@@ -56,6 +58,41 @@ describe('shell completion', () => {
     );
     expect(complete('sauda', 'queue', 'pause', 'submit', '--r')).toEqual(['--reason']);
     expect(complete('sauda', 'place', '--sto')).toEqual(['--stop']);
+  });
+});
+
+describe('completion in zsh', () => {
+  const ZSH = ['/bin/zsh', '/usr/bin/zsh'].find((file) => existsSync(file));
+  /** A shell on a terminal of its own, in which a tab and Enter are typed; what sauda would be run with comes back. */
+  const SCRIPT = `
+    zmodload zsh/zpty
+    zpty -b shell zsh -f -i
+    zpty -w shell "source $1; print rea''dy"
+    zpty -r shell line '*ready*'
+    zpty -w -n shell "$2"$'\t\n'
+    zpty -r shell line $'*ran:*:\r\n*'
+    print -r -- "\${\${line##*ran:}%%:*}"
+    zpty -d shell`;
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'sauda-zsh-'));
+  const script = path.join(folder, 'completion.zsh');
+  const sauda = 'sauda() { print -r -- "ran:$*:" }\n';
+  writeFileSync(script, completionScript(createProgram(), 'zsh') + sauda);
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it.skipIf(ZSH === undefined).each([
+    ['sauda pos', 'positions'],
+    ['sauda queue pa', 'queue pause'],
+    ['sauda queue pause submit --r', 'queue pause submit --reason'],
+    ['sauda place --sto', 'place --stop'],
+  ])('%s and a tab: %s', (typed, run) => {
+    // Its own settings and the cache of its completions are in the folder, not in the home of whoever runs this.
+    const env = { PATH: process.env['PATH'], TERM: 'dumb', HOME: folder, ZDOTDIR: folder };
+    const answer = execFileSync(ZSH ?? '', ['-f', '-c', SCRIPT, 'zsh', script, typed], {
+      ...{ encoding: 'utf8' as const, env, timeout: 30_000 },
+    });
+    expect(answer.trim()).toBe(run);
   });
 });
 
