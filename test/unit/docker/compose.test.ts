@@ -1,5 +1,11 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 
 interface Service {
@@ -53,6 +59,29 @@ describe('docker-compose.yml', () => {
       expect(port, name).toBe(served);
     }
   });
+
+  it.each([...new Set(ours.map(([, { healthcheck }]) => healthcheck?.test.join('\n') ?? ''))])(
+    'asks so that an answer is health, and trouble or no answer is not: %#',
+    async (question) => {
+      const [kind, program, ...args] = question.split('\n');
+      expect([kind, program]).toEqual(['CMD', 'node']);
+      let status = 200;
+      const server = createServer((_request, response) => response.writeHead(status).end());
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const ask = async (): Promise<number | null> => {
+        const here = args.map((arg) => arg.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`));
+        const child = spawn(process.execPath, here, { stdio: 'ignore' });
+        await once(child, 'exit');
+        return child.exitCode;
+      };
+      expect(await ask()).toBe(0);
+      status = 503;
+      expect(await ask()).toBe(1);
+      await new Promise((resolve) => server.close(resolve));
+      expect(await ask()).toBe(1);
+    },
+  );
 
   it('waits for the servers, and keeps what must outlive a container in volumes that it names', () => {
     for (const [name, service] of ours.filter(([one]) => one !== 'paper-exchange')) {
@@ -114,5 +143,25 @@ describe('the units of systemd', () => {
     const named = [...unit('sauda.target').matchAll(/sauda@([a-z-]+)\.service/g)].map(([, kind]) => kind);
     const chosen = KINDS.filter((kind) => kind !== 'telegram-bot' && kind !== 'paper-exchange');
     expect(named.sort()).toEqual(chosen.sort());
+  });
+
+  const VERIFIER = '/usr/bin/systemd-analyze';
+  it.skipIf(!existsSync(VERIFIER))('are understood by systemd, every line of them', () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'sauda-units-'));
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true, force: true });
+    });
+    for (const name of readdirSync('deploy/systemd')) {
+      // The program of this machine, which the verifier wants to find.
+      const text = unit(name).replace('/usr/bin/node', process.execPath);
+      writeFileSync(path.join(folder, name), text);
+    }
+    const units = ['sauda.service', 'sauda@api.service', 'sauda.target'].map((name) =>
+      path.join(folder, name),
+    );
+    const verdict = spawnSync(VERIFIER, ['verify', '--man=no', ...units], { encoding: 'utf8' });
+    expect(verdict.status, verdict.stderr).toBe(0);
+    // Of other units on this machine it may complain.
+    expect(verdict.stderr.split('\n').filter((line) => line.includes('sauda'))).toEqual([]);
   });
 });
