@@ -1,9 +1,8 @@
-import { formatIst } from '../domain/calendar.ts';
 import { SYSTEM_ACCOUNT } from '../domain/ids.ts';
-import { withoutOrigin } from '../domain/journal.ts';
 import type { Log } from '../services/context.ts';
 import type { EventLine, JournalPlace } from '../services/read-events.ts';
 import type { Clock } from '../time/clock.ts';
+import { eventText } from './event-json.ts';
 
 /**
  * The journals, followed for any number of streams: one look every 100 ms reads what is new in the accounts that are
@@ -293,20 +292,7 @@ function bounded(events: readonly KnownEvent[], from: number): KnownEvent[] {
 }
 
 function knownEvent(line: EventLine): KnownEvent {
-  const { accountId, seq, at, kind, entity, actor, data, order, terms } = line;
-  const head = {
-    ...{ seq, accountId, at: formatIst(new Date(at)), event: kind, entity, actor },
-    strategyId: order?.strategyId ?? null,
-    order: terms ?? null,
-  };
-  // The data is JSON text already, and the same for every stream.
-  return { seq, line, text: `${JSON.stringify(head).slice(0, -1)},"data":${shownData(data)}}` };
-}
-
-/** From where a person acted is for operators (GET /v1/journal), not for every viewer of the stream. */
-function shownData(data: string): string {
-  if (!data.includes('"origin":')) return data;
-  return JSON.stringify(withoutOrigin(JSON.parse(data) as Record<string, unknown>));
+  return { seq: line.seq, line, text: eventText(line) };
 }
 
 /** Runs at most `atOnce` of what it is given side by side, the others in the order of their asking. */

@@ -616,6 +616,30 @@ export interface EventBody {
     role: string;
     parentOrderId: string | null;
   } | null;
+  /** How that order stood when the entry was read: perhaps later than the entry, never earlier. */
+  state: {
+    status: OrderStatus;
+    quantity: number;
+    filledQuantity: number;
+    leavesQuantity: number;
+    averagePrice: string | null;
+    price: string | null;
+    triggerPrice: string | null;
+  } | null;
+  /** For a fill: what the order's strategy (the account, where it has none) holds when the entry was read. */
+  position: {
+    strategyId: string | null;
+    cycle: number;
+    status: 'OPEN' | 'CLOSED';
+    quantity: number;
+    averagePrice: string | null;
+    realizedPnl: string;
+    charges: string;
+    lastPrice: string | null;
+    lastPriceAgeMs: number | null;
+    unrealizedPnl: string | null;
+    netPnl: string | null;
+  } | null;
   data: Record<string, unknown>;
 }
 

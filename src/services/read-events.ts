@@ -2,7 +2,13 @@ import type { EventLine } from '../db/stores/journal-store.ts';
 
 /** The journal as streams tell it. Transports reach the store through here (design.md section 8). */
 export { readEventsAfter, readJournalHead, searchJournal } from '../db/stores/journal-store.ts';
-export type { EventLine, JournalLine, JournalPlace } from '../db/stores/journal-store.ts';
+export type {
+  EventLine,
+  EventOrderState,
+  EventPosition,
+  JournalLine,
+  JournalPlace,
+} from '../db/stores/journal-store.ts';
 
 const ALERTS = new Set(['AlertRaised', 'AlertCleared', 'AlertAcknowledged']);
 

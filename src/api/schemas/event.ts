@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { instant, listOf, record } from './parts.ts';
+import { ORDER_STATUSES } from '../../domain/order-status.ts';
+import { instant, listOf, money, record } from './parts.ts';
 
 export const eventSchema = z
   .object({
@@ -22,6 +23,40 @@ export const eventSchema = z
       })
       .nullable()
       .openapi({ description: 'What never changes of the order it is about; null: it is about none.' }),
+    state: z
+      .object({
+        status: z.enum(ORDER_STATUSES),
+        quantity: z.int(),
+        filledQuantity: z.int(),
+        leavesQuantity: z.int(),
+        averagePrice: money.nullable(),
+        price: money.nullable(),
+        triggerPrice: money.nullable(),
+      })
+      .nullable()
+      .openapi({
+        description:
+          'How that order stood when the entry was read: perhaps later than the entry, never earlier. Null: it is about none.',
+      }),
+    position: z
+      .object({
+        strategyId: z.string().nullable(),
+        cycle: z.int(),
+        status: z.enum(['OPEN', 'CLOSED']),
+        quantity: z.int(),
+        averagePrice: money.nullable(),
+        realizedPnl: money,
+        charges: money,
+        lastPrice: money.nullable(),
+        lastPriceAgeMs: z.int().nullable(),
+        unrealizedPnl: money.nullable(),
+        netPnl: money.nullable(),
+      })
+      .nullable()
+      .openapi({
+        description:
+          "For a fill or a trade that was corrected: the order's strategy in its instrument and product, or the account where the order has no strategy, when the entry was read. Null for every other entry.",
+      }),
     data: record,
   })
   .openapi('Event');

@@ -1,3 +1,4 @@
+import type { OrderStatus } from '../../domain/order-status.ts';
 import type { Database } from '../client.ts';
 
 export interface JournalLine {
@@ -102,6 +103,10 @@ export interface EventLine {
   readonly order: { readonly strategyId: string | null } | null;
   /** What never changes of that order, so that an entry can be shown by itself. */
   readonly terms?: EventTerms | null;
+  /** That order when the entry was read; null: it is about none. */
+  readonly state?: EventOrderState | null;
+  /** For a fill: what it is part of, when the entry was read. */
+  readonly position?: EventPosition | null;
 }
 
 export interface EventTerms {
@@ -114,15 +119,46 @@ export interface EventTerms {
   readonly parentOrderId: string | null;
 }
 
+/** Amounts are decimals as text. */
+export interface EventOrderState {
+  readonly status: OrderStatus;
+  readonly quantity: number;
+  readonly filledQuantity: number;
+  readonly filledValue: string;
+  readonly price: string | null;
+  readonly triggerPrice: string | null;
+}
+
+/**
+ * The newest cycle that the order's strategy has of its instrument; of the account where the order has no strategy.
+ * Whoever may see the entry may see this. Amounts are decimals as text; the price is unknown when it is null.
+ */
+export interface EventPosition {
+  readonly strategyId: string | null;
+  readonly cycle: number;
+  readonly status: 'OPEN' | 'CLOSED';
+  readonly quantity: number;
+  readonly openValue: string;
+  readonly multiplier: string;
+  readonly realizedPnl: string;
+  readonly charges: string;
+  readonly lastPrice: string | null;
+  readonly lastPriceAgeMs: number | null;
+}
+
 export interface JournalPlace {
   readonly accountId: string;
   /** The number of the last entry that is known. */
   readonly after: number;
 }
 
+/** In each part of the lateral join, so that no other entry looks for a position. */
+const FILLS = `j.kind in ('TradeRecorded', 'TradeCorrected')`;
+
 /**
  * Entries after a place in each of some journals, in their order, at most `limit` of each account. Numbers become
- * visible in their order, because an account's transactions are serial: what is read has no gap.
+ * visible in their order, because an account's transactions are serial: what is read has no gap. How the order and
+ * the position stand comes with it, in the same statement: perhaps later than the entry.
  */
 export async function readEventsAfter(
   db: Database,
@@ -137,13 +173,32 @@ export async function readEventsAfter(
         o.id is not null as "isOrder", o.strategy_id as "strategyId",
         case when o.id is not null then json_build_object('clientOrderId', o.client_order_id,
           'exchange', o.exchange, 'symbol', o.symbol, 'side', o.side, 'product', o.product, 'role', o.role,
-          'parentOrderId', o.parent_order_id) end as terms
+          'parentOrderId', o.parent_order_id) end as terms,
+        case when o.id is not null then json_build_object('status', o.status, 'quantity', o.quantity,
+          'filledQuantity', o.filled_quantity, 'filledValue', o.filled_value::text, 'price', o.price::text,
+          'triggerPrice', o.trigger_price::text) end as state,
+        case when c.cycle is not null then json_build_object('strategyId', o.strategy_id, 'cycle', c.cycle,
+          'status', c.status, 'quantity', c.quantity, 'openValue', c.open_value::text,
+          'multiplier', c.multiplier::text, 'realizedPnl', c.realized_pnl::text, 'charges', c.charges::text,
+          'lastPrice', l.price::text, 'lastPriceAgeMs', case when l.at is not null
+          then greatest(0, round(extract(epoch from clock_timestamp() - l.at) * 1000))::float8 end) end as position
       from json_to_recordset($1::json) as p(account_id text, after bigint)
       join accounts a on a.id = p.account_id and a.seq > p.after
       cross join lateral (select * from journal j where j.account_id = p.account_id and j.seq > p.after
         order by j.seq limit $2) j
       left join orders o on o.account_id = p.account_id
         and o.id = case when j.entity ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then j.entity::uuid end
+      left join lateral (
+        (select s.cycle, s.status, s.quantity, s.open_value, s.multiplier, s.realized_pnl, s.charges
+          from strategy_positions s where ${FILLS} and s.account_id = o.account_id and s.strategy_id = o.strategy_id
+            and s.instrument_id = o.instrument_id and s.product = o.product order by s.cycle desc limit 1)
+        union all
+        (select q.cycle, q.status, q.quantity, q.open_value, q.multiplier, q.realized_pnl, q.charges
+          from positions q where ${FILLS} and o.strategy_id is null and q.account_id = o.account_id
+            and q.instrument_id = o.instrument_id and q.product = o.product
+            and q.managed_by = case o.cause when 'EXTERNAL' then 'EXTERNAL' else 'OMS' end
+          order by q.cycle desc limit 1)) c on true
+      left join last_prices l on l.instrument_id = o.instrument_id and c.status = 'OPEN'
       order by p.account_id, j.seq`,
     values: [JSON.stringify(places.map(({ accountId, after }) => ({ account_id: accountId, after }))), limit],
   });

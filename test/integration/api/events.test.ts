@@ -6,11 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type EventFeed, type FeedSettings } from '../../../src/api/event-feed.ts';
 import { eventSchema } from '../../../src/api/schemas/event.ts';
+import { decimal } from '../../../src/domain/money.ts';
 import { type RunningApi, startApi } from '../../../src/api/start-api.ts';
 import { ApiError, createClient } from '../../../src/client/index.ts';
 import { createAccountTransactions } from '../../../src/db/account-transaction.ts';
 import { findFreePort } from '../../support/servers/port.ts';
 import { eventually } from '../../support/wait.ts';
+import { fill as fillOrder, placeAtBroker } from './fills.ts';
 import { openSse } from './sse.ts';
 import { ADMIN_TOKEN, type ApiFixture, feedOf, goodOrder, startApiFixture } from './support.ts';
 
@@ -139,6 +141,46 @@ describe('the event stream', () => {
     });
     await stream.cancel();
   });
+
+  test.each(['alpha', null])(
+    'of a fill tells how the order and what it is part of stand, for strategy %s',
+    async (strategyId) => {
+      const from = await head();
+      const orderId = await placeAtBroker(api, { strategyId });
+      await fillOrder(api, orderId, 4, '2450.00');
+      await api.sql(
+        `insert into last_prices (instrument_id, price, source, at)
+         select instrument_id, 2455.5, 'PUSH', clock_timestamp() from orders where id = $1
+         on conflict (instrument_id) do update set price = excluded.price, at = excluded.at`,
+        [orderId],
+      );
+      const stream = await openSse(`${server.url}/v1/events?since=${from}`, ADMIN);
+      const events = (await stream.until(await head())).map(([, event]) => event);
+      await stream.cancel();
+      for (const event of events) expect(() => eventSchema.strict().parse(event)).not.toThrow();
+      // What is read later than it happened stands as it does now, from the first entry on.
+      for (const event of events.filter(({ entity }) => entity === orderId)) {
+        expect(event['state']).toEqual({
+          ...{ status: 'PARTIALLY_FILLED', quantity: 10, filledQuantity: 4, leavesQuantity: 6 },
+          ...{ averagePrice: '2450.00', price: '2450.00', triggerPrice: null },
+        });
+      }
+      const of = events.find(({ event }) => event === 'TradeRecorded')?.['position'] as Record<
+        string,
+        unknown
+      >;
+      const { charges, netPnl, lastPriceAgeMs, ...position } = of;
+      expect(position).toEqual({
+        ...{ strategyId, cycle: expect.any(Number), status: 'OPEN', quantity: strategyId === null ? 8 : 4 },
+        ...{ averagePrice: '2450.00', realizedPnl: '0.00', lastPrice: '2455.50' },
+        unrealizedPnl: strategyId === null ? '44.00' : '22.00',
+      });
+      expect(decimal(String(netPnl)).plus(String(charges)).toFixed(2)).toBe(position['unrealizedPnl']);
+      expect(lastPriceAgeMs).toBeLessThan(60_000);
+      const others = events.filter(({ event }) => event !== 'TradeRecorded');
+      expect(others.every((event) => event['position'] === null)).toBe(true);
+    },
+  );
 
   test('of a token bound to a strategy tells of its own orders, its own row and alerts of the account alone', async () => {
     const body = { name: 'bound', role: 'viewer', accountId: 'main', strategyId: 'alpha' };
