@@ -20,7 +20,7 @@ const SHIFTED = 'needs the clock shifted by hours, which every other account her
 const STANDS =
   'needs a minute in which nothing happens; its rule is pure, and raised by the look that raises near_stop';
 const DAY = 'test/integration/pipeline/cases-day.test.ts';
-const RULES = 'test/unit/risk/monitor/rules.test.ts';
+const STANDING = 'test/integration/alerts/standing.test.ts';
 const DELIVERY = 'test/integration/alerts/delivery.test.ts';
 
 /** Why its event is not made here, and the test that makes it and finds its row; the way from there is the same for all. */
@@ -39,7 +39,7 @@ const ELSEWHERE: Partial<Record<AlertType, readonly [why: string, test: string]>
   ],
   trailing_stopped: ['needs twenty moves of a stop', 'test/integration/protection/refusals.test.ts'],
   order_stuck: [STANDS, 'test/unit/risk/monitor/rules.test.ts'],
-  missing_stop: ['of a position that protection or a check would not let come about by an order', RULES],
+  missing_stop: ['of a position that protection or a check would not let come about by an order', STANDING],
   reconciliation_difference: [
     'the reconciler that runs here sees the true book between two looks at a false one',
     'test/integration/pipeline/reconcile.test.ts',
