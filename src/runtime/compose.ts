@@ -9,6 +9,7 @@ import { type AlertMode, toldOutcomes } from '../config/telegram.ts';
 import { createAccountTransactions } from '../db/account-transaction.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import type { Sealer } from '../lib/sealer.ts';
+import { tellOrderSpan } from '../lib/order-trace.ts';
 import type { Logger } from '../logging/logger.ts';
 import { createFundsReader } from '../market-data/funds.ts';
 import { createHoldingsReader } from '../market-data/holdings.ts';
@@ -105,7 +106,13 @@ export async function compose(options: CompositionOptions): Promise<Composition>
   const transactions = createAccountTransactions(database, {
     tells: toldOutcomes(config.telegram),
     onTransitions: (accountId, transitions) => {
-      for (const one of transitions) log.info({ accountId, ...one }, 'order');
+      for (const one of transitions) {
+        log.info({ accountId, ...one }, 'order');
+        const { orderId, event, from, to, reason } = one;
+        tellOrderSpan(event, orderId, {
+          attributes: { 'sauda.account_id': accountId, from: from ?? '', to, reason: reason ?? '' },
+        });
+      }
     },
   });
   const sealer = config.broker === 'kite' ? await sealerOf(config) : null;

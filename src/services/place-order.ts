@@ -13,6 +13,7 @@ import { acceptedOrder } from '../domain/order-events.ts';
 import type { ProtectionPolicy } from '../domain/protection-policy.ts';
 import { nextSessionDay, segmentOf } from '../domain/session.ts';
 import { failpoint } from '../lib/failpoint.ts';
+import { tellOrderSpan } from '../lib/order-trace.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import { limitsAt } from '../risk/limits.ts';
 import type { Context } from './context.ts';
@@ -49,6 +50,7 @@ export async function placeOrder(
   context: Context,
   { accountId, actor, byOperator = false, request }: PlaceOrderInput,
 ): Promise<Result<PlacedOrder, PlaceOrderRefusal>> {
+  const startedAt = performance.now();
   const listed = await context.instruments.find(request.exchange, request.symbol);
   const hash = requestHash(request);
   const id = context.newId();
@@ -63,7 +65,10 @@ export async function placeOrder(
     run: (view) => acceptOrder(context, view, { request, byOperator, id, hash, listed }),
   });
   await failpoint('accept.afterCommit');
-  if (result.ok && !result.value.replayed) await enqueueNextStep(context, result.value.order);
+  if (result.ok && !result.value.replayed) {
+    tellOrderSpan('accept', result.value.order.id, { startedAt, asked: true });
+    await enqueueNextStep(context, result.value.order);
+  }
   return result;
 }
 

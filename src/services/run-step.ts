@@ -1,6 +1,7 @@
 import { BrokerError } from '../broker/errors.ts';
 import { isPassing } from '../db/errors.ts';
 import { recordStepFailure } from '../db/stores/step-store.ts';
+import { inOrderSpan } from '../lib/order-trace.ts';
 import type { Context } from './context.ts';
 
 export interface OrderStep {
@@ -29,7 +30,7 @@ export async function runStep(
   run: (context: Context, step: OrderStep) => Promise<void>,
 ): Promise<void> {
   try {
-    await run(context, step);
+    await inOrderSpan(queue, step.orderId, () => run(context, step));
   } catch (error) {
     const { accountId, orderId } = step;
     context.log.error({ err: error, queue, accountId, orderId }, 'a step failed');

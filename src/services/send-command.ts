@@ -14,6 +14,7 @@ import { isFinal } from '../domain/order-status.ts';
 import { PROTECTION_ACTOR, isGuard } from '../domain/protection.ts';
 import { present } from '../lib/assert.ts';
 import { failpoint } from '../lib/failpoint.ts';
+import { inCallSpan } from '../lib/order-trace.ts';
 import { bookMarks, cutsToFilled, outcomeAtEnd } from '../reconciliation/commands.ts';
 import { addressVariety } from '../reconciliation/outside.ts';
 import { type Unprepared, checkModify, prepareModify } from './check-modify.ts';
@@ -339,8 +340,8 @@ async function send(context: Context, claim: Claim): Promise<CommandCallOutcome>
   const broker = context.broker(order.accountId);
   const options = { timeoutMs: context.settings.brokerTimeoutMs };
   return command.kind === 'CANCEL' || cutsToFilled(command, order)
-    ? broker.cancelOrder(claim.ref, options)
-    : broker.modifyOrder(brokerChange(claim), options);
+    ? inCallSpan('broker cancel', () => broker.cancelOrder(claim.ref, options))
+    : inCallSpan('broker modify', () => broker.modifyOrder(brokerChange(claim), options));
 }
 
 function brokerRef(order: Order, seen: BrokerOrderRow | null): BrokerOrderRef {

@@ -13,6 +13,7 @@ import { attemptTag } from '../domain/tag.ts';
 import { InvariantError, assert, present } from '../lib/assert.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { isMutant } from '../lib/mutant.ts';
+import { inCallSpan } from '../lib/order-trace.ts';
 import { circuitBreaker } from '../risk/checks/circuit-breaker.ts';
 import { reduceOnly } from '../risk/checks/reduce-only.ts';
 import { effectOf } from '../risk/effect.ts';
@@ -287,7 +288,8 @@ async function send(context: Context, claim: Claim): Promise<PlacementOutcome> {
 
 async function callBroker(context: Context, order: Order): Promise<PlacementOutcome> {
   const { brokerTimeoutMs: timeoutMs } = context.settings;
-  return context.broker(order.accountId).placeOrder(brokerRequest(order), { timeoutMs });
+  const broker = context.broker(order.accountId);
+  return inCallSpan('broker place', () => broker.placeOrder(brokerRequest(order), { timeoutMs }));
 }
 
 function brokerRequest(order: Order): BrokerOrderRequest {
