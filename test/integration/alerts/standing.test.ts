@@ -3,12 +3,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RunningApiRole, startApiRole } from '../../../src/runtime/api-role.ts';
+import { control } from '../../support/pipeline/book.ts';
+import { RESTING } from '../../support/pipeline/requests.ts';
 import { type Pipeline, startPipeline } from '../../support/pipeline.ts';
 import { waitFor } from '../../support/wait.ts';
 
 /**
- * An alert of the monitor that no order brings about, since no check lets it: a position whose stop is gone from the
- * books. It is raised by the whole system, read from the API as a person reads it, and taken back once it is over.
+ * Alerts of the monitor that no order brings about in the time of a test: a position whose stop is gone from the books,
+ * which no check lets happen, and an order on which nothing happens for a minute. Each is raised by the whole system,
+ * read from the API as a person reads it, and taken back once it is over.
  */
 const TOKEN = 'an-admin-token-of-tests';
 
@@ -68,4 +71,24 @@ it('a position whose stop is gone from the books is told of, until it has one', 
   expect(alert?.message).toBe('LONG 10 NSE:RELIANCE (MIS) is open without a stop');
   await setStop(held?.stop_loss ?? null);
   await takenBack('missing_stop');
+});
+
+it('an order that the broker took and its book does not show is told of after a minute, until it does', async () => {
+  await pipeline.addFault({ call: 'placeOrder', kind: 'lateVisibility', delayMs: 600_000 });
+  const order = await pipeline.waitForStatus(await pipeline.place(RESTING), 'SUBMITTED');
+  expect(await alertsOf('order_stuck')).toEqual([]);
+  await pipeline.sql(`insert into sauda.clock_offset (shift) values ('61 seconds')`);
+  try {
+    await raised('order_stuck');
+    const [alert, ...more] = await alertsOf('order_stuck');
+    expect(more).toEqual([]);
+    expect(alert).toMatchObject({ severity: 'WARNING', clearedAt: null });
+    expect(alert?.message).toMatch(/^BUY 10 RELIANCE \(.+\) has been SUBMITTED for 6\d s, over 60 s$/);
+    expect(await pipeline.order(order.id)).toMatchObject({ status: 'SUBMITTED' });
+    await control(pipeline.exchange, 'POST', '/orders/show');
+    await pipeline.waitForStatus(order, 'OPEN');
+    await takenBack('order_stuck');
+  } finally {
+    await pipeline.sql(`delete from sauda.clock_offset`);
+  }
 });

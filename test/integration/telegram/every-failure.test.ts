@@ -38,7 +38,7 @@ const ELSEWHERE: Partial<Record<AlertType, readonly [why: string, test: string]>
     'test/integration/pipeline/order-budget.test.ts',
   ],
   trailing_stopped: ['needs twenty moves of a stop', 'test/integration/protection/refusals.test.ts'],
-  order_stuck: [STANDS, 'test/unit/risk/monitor/rules.test.ts'],
+  order_stuck: [STANDS, STANDING],
   missing_stop: ['of a position that protection or a check would not let come about by an order', STANDING],
   reconciliation_difference: [
     'the reconciler that runs here sees the true book between two looks at a false one',
