@@ -83,7 +83,8 @@ export function checkRequest(
   today: string,
 ): Result<Instrument, FieldError[]> {
   if (instrument === null) {
-    const message = `${request.exchange}:${request.symbol} is not in the list of instruments`;
+    // What was sent is not said again: nobody knows what it is.
+    const message = `symbol is not in the list of instruments of ${request.exchange}`;
     return err([{ pointer: '/symbol', code: 'UNKNOWN_SYMBOL', message }]);
   }
   const errors = [

@@ -267,6 +267,17 @@ describe('a value that breaks a rule of the market is 422 INVALID_ORDER', () => 
     expect(answer.json.code).toBe('INVALID_ORDER');
   });
 
+  test.each([
+    ['symbol', "INFY'; DROP TABLE orders;--"],
+    ['symbol', '<img src=x onerror=alert(1)>'],
+    ['product', '<img src=x onerror=alert(1)>'],
+    ['clientOrderId', "x'; DROP TABLE orders;--"],
+  ])('%s: what was sent is not said again', async (field, value) => {
+    const answer = await refused({ body: goodOrder({ [field]: value }) });
+    expect(answer.text).not.toContain(value.slice(2));
+    expect(answer.text).not.toMatch(/DROP|onerror/);
+  });
+
   test('-0 is 0', async () => {
     const answer = await refused({ raw: rawOrder('quantity', '-0') });
     expect(answer.status).toBe(422);
