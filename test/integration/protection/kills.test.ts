@@ -129,10 +129,19 @@ async function isQuiet({ account }: Desk): Promise<void> {
   });
 }
 
-/** Of its failpoint, in a look at this account, which is due all the time: otherwise the poll's looks may be enough. */
+/**
+ * Of its failpoint, in a look at this account, which is due all the time: otherwise the poll's looks may be enough. A
+ * poll may end the group before the process looks for the first time: then it is killed, and what comes next must hold
+ * all the same.
+ */
 async function dies(process: WorkerProcess, { account }: Desk): Promise<void> {
   await eventually(
     async () => {
+      const [live] = await desks.pipeline.sql(
+        `select 1 from protection_groups where account_id = $1 and ended_at is null`,
+        [account],
+      );
+      if (live === undefined) await process.kill();
       await desks.pipeline.sql(
         `update protection_groups set next_look_at = clock_timestamp() where account_id = $1 and ended_at is null`,
         [account],
